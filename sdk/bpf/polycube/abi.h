@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the fast paths and the engine share: the constants of a cube's wiring, its counters, and the codes in them.
+ *
+ * Compiled by both compilers. A cube's wiring is in frozen read-only data: the verifier knows every value, so it removes
+ * the code of ports that lead nowhere and turns tail calls with these slots into direct jumps.
+ */
+#ifndef POLYCUBE_ABI_H
+#define POLYCUBE_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define PCN_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define PCN_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+#define PCN_MAX_PORTS 128      /* ports of a cube */
+#define PCN_MAX_DIRECT 12      /* cube peers reached by a direct jump; more are reached by indirect ones */
+#define PCN_PANEL_SLOTS 8192   /* cubes, and two for each device */
+#define PCN_CACHE_LINE 64
+
+/* Kinds of a wire. From PCN_WIRE_DIRECT on, kind - PCN_WIRE_DIRECT is the number of the direct jump. */
+#define PCN_WIRE_NONE 0
+#define PCN_WIRE_DEVICE 1
+#define PCN_WIRE_CUBE 2
+#define PCN_WIRE_DIRECT 3
+
+/* Where a port leads. */
+struct pcn_wire {
+	__u32 target; /* interface index, or panel slot of a cube */
+	__u16 kind;
+	__u16 port;   /* port index in the cube that it leads to */
+};
+PCN_ASSERT(sizeof(struct pcn_wire) == 8, "wires are read as one word");
+
+/* Constants of a program. A cube of up to four ports needs one cache line of it per packet. */
+struct pcn_config {
+	__u16 ports;     /* highest port index + 1 */
+	__u16 direct;    /* number of direct jumps */
+	__u16 log_level; /* enum order of the YANG leaf: TRACE 0 .. OFF 6 */
+	__u16 slot;      /* of this cube */
+	__u16 slots[PCN_MAX_DIRECT]; /* panel slots of the direct jumps */
+	struct pcn_wire wires[PCN_MAX_PORTS];
+	__u32 injector;  /* interface index of the device that brings copies to cubes (flood.h) */
+	__u16 flood_slot; /* XDP: of the program pcn_flood, in the TC panel */
+	__u16 reserved;
+};
+PCN_ASSERT(__builtin_offsetof(struct pcn_config, wires) == 32, "four wires share the first cache line");
+
+/* Why a packet ended in a cube. */
+enum pcn_drop {
+	PCN_DROP_POLICY,       /* the cube decided so */
+	PCN_DROP_UNWIRED,      /* sent out of a port that leads nowhere */
+	PCN_DROP_NO_PORT,      /* sent out of a port that does not exist */
+	PCN_DROP_JUMP,         /* the next cube could not be entered: 33 tail calls used up, or being deleted */
+	PCN_DROP_ERROR,        /* the cube failed */
+	PCN_DROP_HEADROOM,     /* no room in front of the packet, or it could not be copied */
+	PCN_DROP_REASONS = 16,
+};
+
+/* Counters of a port. */
+struct pcn_port_stats {
+	__u64 rx_packets;
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 tx_bytes;
+};
+
+/* Counters of a cube, one copy a CPU. */
+struct pcn_stats {
+	struct pcn_port_stats port[PCN_MAX_PORTS];
+	__u64 drops[PCN_DROP_REASONS];
+};
+PCN_ASSERT(sizeof(struct pcn_stats) == 32 * PCN_MAX_PORTS + 8 * PCN_DROP_REASONS, "no padding");
+
+/* What travels with a packet from cube to cube on the XDP hooks, in a per-CPU word; on TC it is in skb->cb and skb->mark. */
+struct pcn_scratch {
+	__u32 in_port;
+	__u32 traffic_class;
+};
+
+/* Constants and variable of a root program. */
+struct pcn_root_config {
+	__u16 slots[2]; /* panel slots of the device's two entries */
+};
+/* Where the root sends packets, replaced by one 8-byte store. */
+struct pcn_root_target {
+	__u32 in_port;
+	__u16 entry;    /* which of the two slots */
+	__u16 active;   /* 0: the device leads to no cube */
+};
+PCN_ASSERT(sizeof(struct pcn_root_target) == 8, "replaced atomically");
+
+/*
+ * In front of a packet of an XDP cube while it is on its way through the injector (flood.h). It begins like an Ethernet
+ * header so that every device carries it.
+ */
+struct pcn_frame {
+	__u8 destination[6];
+	__u8 source[6];
+	__be16 protocol;     /* PCN_FRAME_PROTOCOL */
+	__u16 stage;         /* PCN_STAGE_ */
+	__u16 slot;
+	__u16 port;
+	__u32 traffic_class;
+};
+PCN_ASSERT(sizeof(struct pcn_frame) == 24, "a multiple of four, no padding");
+#define PCN_FRAME_PROTOCOL 0x88b5 /* IEEE Std 802, local experimental EtherType 1 */
+#define PCN_FRAME_MAGIC 0x70636e21 /* in skb->cb[2] of a copy of a TC cube on its way through the injector */
+
+#define PCN_STAGE_ENTER 0   /* slot: of the cube to enter; port: on which */
+#define PCN_STAGE_CUBES 1   /* slot: of the program that makes the copies for cubes; port: input port */
+#define PCN_STAGE_DEVICES 2 /* the same, for devices */
+
+/* The same in the metadata of a packet, from the injector's XDP program to its TC program. */
+struct pcn_frame_meta {
+	__u16 stage;
+	__u16 slot;
+	__u16 port;
+	__u16 reserved;
+	__u32 traffic_class;
+};
+PCN_ASSERT(sizeof(struct pcn_frame_meta) == 12, "a multiple of four");
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The fast path of a cube.
+ *
+ * Include this first, then define
+ *
+ *	static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+ *
+ * which is called for every packet that arrives on a port of the cube, and returns one of the RX_ codes. Everything
+ * around it - where the packet came from, where ports lead, counters - is done here, once.
+ *
+ * What lives where: md is on the stack and vanishes when inlined; the input port comes in skb->cb[0] (TC) or in a per-CPU
+ * word (XDP), since nothing else survives a tail call; the traffic class is skb->mark (TC) or beside the input port.
+ */
+#ifndef POLYCUBE_CUBE_H
+#define POLYCUBE_CUBE_H
+
+#include <linux/if_ether.h>
+#include <polycube/hook.h>
+
+/* What handle_rx returns. */
+enum {
+	RX_OK = 0,       /* give the packet to the host's stack */
+	RX_REDIRECT = 1, /* from pcn_pkt_redirect */
+	RX_DROP = 2,
+	RX_ERROR = 4,    /* drop, counted as an error of the cube */
+	RX_DONE = 5,     /* from pcn_pkt_flood: the packet is taken care of */
+};
+
+struct pkt_metadata {
+	__u16 in_port;       /* index of the port on which the packet came in */
+	__u16 out_port;      /* set by pcn_pkt_redirect */
+	__u32 packet_len;    /* bytes */
+	__u32 traffic_class; /* carried along from cube to cube */
+	int verdict;         /* code of the hook, with RX_DONE */
+};
+
+static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md);
+
+/* An array table of `count` elements of `type`. */
+#define PCN_ARRAY(name, type_, count)                     \
+	struct {                                          \
+		__uint(type, BPF_MAP_TYPE_ARRAY);         \
+		__uint(max_entries, count);               \
+		__type(key, __u32);                       \
+		__type(value, type_);                     \
+	} name SEC(".maps")
+
+/* A hash table. Elements are allocated as they come. */
+#define PCN_HASH(name, key_, value_, count)               \
+	struct {                                          \
+		__uint(type, BPF_MAP_TYPE_HASH);          \
+		__uint(max_entries, count);               \
+		__uint(map_flags, BPF_F_NO_PREALLOC);     \
+		__type(key, key_);                        \
+		__type(value, value_);                    \
+	} name SEC(".maps")
+
+const volatile struct pcn_config pcn_config __attribute__((aligned(PCN_CACHE_LINE)));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pcn_stats);
+} pcn_stats SEC(".maps");
+
+static __always_inline __u32 pcn_packet_length(struct CTXTYPE *ctx)
+{
+#ifdef POLYCUBE_XDP
+	return ctx->data_end - ctx->data;
+#else
+	return ctx->len;
+#endif
+}
+
+/* Send the packet out of a port. Its value must be returned by handle_rx. */
+static __always_inline int pcn_pkt_redirect(struct CTXTYPE *ctx, struct pkt_metadata *md, __u32 port)
+{
+	md->out_port = port;
+	return RX_REDIRECT;
+}
+
+/* Drop the packet. Its value must be returned by handle_rx. */
+static __always_inline int pcn_pkt_drop(struct CTXTYPE *ctx, struct pkt_metadata *md)
+{
+	return RX_DROP;
+}
+
+static __always_inline int pcn_drop(struct pcn_stats *stats, enum pcn_drop reason)
+{
+	stats->drops[reason]++;
+	return PCN_VERDICT_DROP;
+}
+
+#define PCN_JUMP_IF(number)                                                                           \
+	if (direct > number && kind == PCN_WIRE_DIRECT + number) {                                    \
+		PCN_JUMP(ctx, pcn_config.slots[number]);                                              \
+		return;                                                                               \
+	}
+
+/* Enter the cube that a wire leads to; comes back only when that failed. */
+static __always_inline void pcn_enter(struct CTXTYPE *ctx, __u16 kind, __u32 slot)
+{
+	__u16 direct = pcn_config.direct;
+
+	PCN_JUMP_IF(0)
+	PCN_JUMP_IF(1)
+	PCN_JUMP_IF(2)
+	PCN_JUMP_IF(3)
+	PCN_JUMP_IF(4)
+	PCN_JUMP_IF(5)
+	PCN_JUMP_IF(6)
+	PCN_JUMP_IF(7)
+	PCN_JUMP_IF(8)
+	PCN_JUMP_IF(9)
+	PCN_JUMP_IF(10)
+	PCN_JUMP_IF(11)
+	if (direct == PCN_MAX_DIRECT)
+		bpf_tail_call(ctx, &pcn_panel, slot);
+}
+
+SEC(PCN_SECTION)
+int pcn_ingress(struct CTXTYPE *ctx)
+{
+	__u32 zero = 0;
+	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
+	struct pkt_metadata md = {};
+	__u32 in_port, port;
+
+	if (!stats)
+		return PCN_VERDICT_DROP;
+#ifdef POLYCUBE_XDP
+	struct pcn_scratch *scratch = bpf_map_lookup_elem(&pcn_scratch, &zero);
+
+	if (!scratch)
+		return pcn_drop(stats, PCN_DROP_ERROR);
+	in_port = scratch->in_port % PCN_MAX_PORTS;
+	md.traffic_class = scratch->traffic_class;
+#else
+	in_port = ctx->cb[0] % PCN_MAX_PORTS;
+	md.traffic_class = ctx->mark;
+#endif
+	md.in_port = in_port;
+	md.packet_len = pcn_packet_length(ctx);
+	stats->port[in_port].rx_packets++;
+	stats->port[in_port].rx_bytes += md.packet_len;
+
+	switch (handle_rx(ctx, &md)) {
+	case RX_REDIRECT:
+		break;
+	case RX_OK:
+		return PCN_VERDICT_STACK;
+	case RX_DONE:
+		return md.verdict;
+	case RX_DROP:
+		return pcn_drop(stats, PCN_DROP_POLICY);
+	default:
+		return pcn_drop(stats, PCN_DROP_ERROR);
+	}
+
+	port = md.out_port;
+	if (port >= pcn_config.ports)
+		return pcn_drop(stats, PCN_DROP_NO_PORT);
+	port %= PCN_MAX_PORTS;
+
+	const volatile struct pcn_wire *wire = &pcn_config.wires[port];
+	__u16 kind = wire->kind;
+
+	if (kind == PCN_WIRE_NONE)
+		return pcn_drop(stats, PCN_DROP_UNWIRED);
+	stats->port[port].tx_packets++;
+	stats->port[port].tx_bytes += pcn_packet_length(ctx);
+	if (kind == PCN_WIRE_DEVICE) {
+#ifndef POLYCUBE_XDP
+		ctx->mark = md.traffic_class;
+#endif
+		return bpf_redirect(wire->target, 0);
+	}
+#ifdef POLYCUBE_XDP
+	scratch->in_port = wire->port;
+	scratch->traffic_class = md.traffic_class;
+#else
+	ctx->cb[0] = wire->port;
+	ctx->mark = md.traffic_class;
+#endif
+	pcn_enter(ctx, kind, wire->target);
+	return pcn_drop(stats, PCN_DROP_JUMP);
+}
+
+#endif
