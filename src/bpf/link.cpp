@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/link.h"
+
+#include <bpf/bpf.h>
+#include <linux/if_link.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace polycube::bpf {
+
+namespace {
+
+// Newer than the headers of the distribution: include/uapi/linux/bpf.h, enum bpf_attach_type.
+constexpr __u32 attach_tcx_ingress = 46;
+constexpr __u32 attach_tcx_egress = 47;
+
+struct Point {
+  __u32 attach_type;
+  __u32 flags;
+};
+
+Point point_of(AttachPoint point) {
+  switch (point) {
+    case AttachPoint::tcx_ingress: return {attach_tcx_ingress, 0};
+    case AttachPoint::tcx_egress: return {attach_tcx_egress, 0};
+    case AttachPoint::xdp_generic: return {BPF_XDP, XDP_FLAGS_SKB_MODE};
+    case AttachPoint::xdp_native: return {BPF_XDP, XDP_FLAGS_DRV_MODE};
+  }
+  return {};
+}
+
+tl::unexpected<Error> attach_error(int error, AttachPoint point, const std::string& device) {
+  const bool xdp = point == AttachPoint::xdp_generic || point == AttachPoint::xdp_native;
+  if (xdp && (error == EBUSY || error == EEXIST))
+    return fail(ErrorCode::in_use, "device {} already carries an XDP program; detach it, or use a cube of type TC",
+                device);
+  if (point == AttachPoint::xdp_native && (error == EOPNOTSUPP || error == EINVAL || error == ERANGE))
+    return fail(
+        ErrorCode::unsupported_feature,
+        "native XDP is not available on device {} ({}); use a cube of type XDP_SKB, which works on every device",
+        device, std::strerror(error));
+  if (!xdp && error == EINVAL)
+    return fail(ErrorCode::unsupported_feature, "tcx is not available on device {}; it needs Linux 6.6", device);
+  return fail_errno(error, fmt::format("cannot attach to device {}", device));
+}
+
+}  // namespace
+
+Result<Link> Link::attach(const Program& program, int device, AttachPoint point, const std::string& device_name) {
+  const Point where = point_of(point);
+  union bpf_attr attributes;
+  std::memset(&attributes, 0, sizeof(attributes));
+  attributes.link_create.prog_fd = static_cast<__u32>(program.fd());
+  attributes.link_create.target_ifindex = static_cast<__u32>(device);
+  attributes.link_create.attach_type = where.attach_type;
+  attributes.link_create.flags = where.flags;
+  const long fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+  if (fd < 0) return attach_error(errno, point, device_name);
+  return Link(Fd(static_cast<int>(fd)));
+}
+
+Result<> Link::replace(const Program& program) const {
+  if (bpf_link_update(fd(), program.fd(), nullptr) < 0) return fail_errno(errno, "cannot replace an attached program");
+  return {};
+}
+
+}  // namespace polycube::bpf

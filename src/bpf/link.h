@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Attachment of a program to a network device through a bpf_link.
+/// Why: links coexist (tcx), are owned (they go away with their descriptor), and can be replaced.
+/// Invariants: the program stays attached as long as the link lives and the device exists.
+/// Threading: safe from every thread.
+#pragma once
+
+#include "base/fd.h"
+#include "bpf/program.h"
+
+namespace polycube::bpf {
+
+enum class AttachPoint { tcx_ingress, tcx_egress, xdp_generic, xdp_native };
+
+class Link {
+ public:
+  Link() = default;
+
+  /// Attaches to the device with this interface index. On tcx behind the programs that are there already.
+  /// Errors: unsupported_feature (no native XDP: the message names XDP_SKB), in_use (another XDP program is attached),
+  /// system.
+  [[nodiscard]] static Result<Link> attach(const Program& program, int device, AttachPoint point,
+                                           const std::string& device_name);
+
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] Result<> replace(const Program& program) const;
+
+ private:
+  explicit Link(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+}  // namespace polycube::bpf

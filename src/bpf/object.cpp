@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+
+#include "base/log.h"
+
+namespace polycube::bpf {
+
+namespace {
+
+struct ObjectDeleter {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+using ObjectPointer = std::unique_ptr<bpf_object, ObjectDeleter>;
+
+// libbpf reports on a callback; what matters comes back as an error, the rest is for debugging.
+int print_to_log(libbpf_print_level, const char* format, va_list arguments) {
+  if (!spdlog::should_log(spdlog::level::trace)) return 0;
+  char line[512];
+  int length = std::vsnprintf(line, sizeof(line), format, arguments);
+  std::string_view text(line, std::min<std::size_t>(length > 0 ? length : 0, sizeof(line) - 1));
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  log::trace("libbpf: {}", text);
+  return 0;
+}
+
+Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+    libbpf_set_print(print_to_log);
+  });
+  const std::string name = path.stem().string();
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
+  bpf_object* object = bpf_object__open_mem(image.data(), image.size(), &options);
+  if (object == nullptr)
+    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object: {}", path.string(), std::strerror(errno));
+  return ObjectPointer(object);
+}
+
+bool is_internal(const bpf_map* map) { return bpf_map__name(map)[0] == '.' || std::strchr(bpf_map__name(map), '.'); }
+
+MapInfo info_of(const bpf_map* map) {
+  return {.name = bpf_map__name(map),
+          .type = bpf_map__type(map),
+          .key_size = bpf_map__key_size(map),
+          .value_size = bpf_map__value_size(map),
+          .max_entries = bpf_map__max_entries(map),
+          .flags = bpf_map__map_flags(map),
+          .btf_key_type = bpf_map__btf_key_type_id(map),
+          .btf_value_type = bpf_map__btf_value_type_id(map)};
+}
+
+// Sets a constant in the image of the data section that holds it, which BTF describes.
+Result<> set_constant(bpf_object* object, const std::string& name, std::span<const std::byte> value) {
+  const btf* types = bpf_object__btf(object);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    std::string section = bpf_map__name(map);
+    if (!section.ends_with(".rodata")) continue;
+    std::int32_t id = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+    if (id < 0) continue;
+    const btf_type* type = btf__type_by_id(types, id);
+    const btf_var_secinfo* variables = btf_var_secinfos(type);
+    for (int i = 0; i < btf_vlen(type); i++) {
+      const btf_type* variable = btf__type_by_id(types, variables[i].type);
+      if (name != btf__name_by_offset(types, variable->name_off)) continue;
+      if (variables[i].size != value.size())
+        return fail(ErrorCode::invalid_value, "constant {} has {} bytes, not {}", name, variables[i].size,
+                    value.size());
+      std::size_t size = 0;
+      auto* image = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(map, &size)));
+      if (image == nullptr || variables[i].offset + value.size() > size) break;
+      std::memcpy(image + variables[i].offset, value.data(), value.size());
+      return {};
+    }
+  }
+  return fail(ErrorCode::invalid_value, "the object has no constant {}", name);
+}
+
+}  // namespace
+
+void ObjectFile::BtfDeleter::operator()(btf* types) const { btf__free(types); }
+
+Result<ObjectFile> ObjectFile::read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+  ObjectFile result;
+  result.path_ = path;
+  result.image_.resize(static_cast<std::size_t>(file.tellg()));
+  file.seekg(0);
+  if (!file.read(reinterpret_cast<char*>(result.image_.data()), static_cast<std::streamsize>(result.image_.size())))
+    return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+  PCN_ASSIGN(ObjectPointer object, open(path, result.image_));
+  const btf* types = bpf_object__btf(object.get());
+  if (types == nullptr)
+    return fail(ErrorCode::invalid_value, "{} has no type information; compile it with -g", path.string());
+  __u32 size = 0;
+  const void* raw = btf__raw_data(types, &size);
+  result.types_ = std::shared_ptr<btf>(btf__new(raw, size), BtfDeleter());
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.get()) {
+    if (!is_internal(map)) result.maps_.emplace(bpf_map__name(map), info_of(map));
+  }
+  return result;
+}
+
+Result<Layout> ObjectFile::key_layout(const std::string& map) const {
+  auto found = maps_.find(map);
+  if (found == maps_.end()) return fail(ErrorCode::data_missing, "{} has no table {}", path_.string(), map);
+  return layout_of(types_.get(), found->second.btf_key_type);
+}
+
+Result<Layout> ObjectFile::value_layout(const std::string& map) const {
+  auto found = maps_.find(map);
+  if (found == maps_.end()) return fail(ErrorCode::data_missing, "{} has no table {}", path_.string(), map);
+  return layout_of(types_.get(), found->second.btf_value_type);
+}
+
+Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
+  PCN_ASSIGN(ObjectPointer object, open(path_, image_));
+  for (const auto& [name, value] : options.constants) PCN_TRY(set_constant(object.get(), name, value));
+  for (const auto& [name, fd] : options.maps) {
+    bpf_map* map = bpf_object__find_map_by_name(object.get(), name.c_str());
+    if (map == nullptr) continue;  // shared maps that this object does not use
+    if (bpf_map__reuse_fd(map, fd) < 0)
+      return fail_errno(errno, fmt::format("{} cannot use the shared table {}", path_.string(), name));
+  }
+  std::string verifier_log(1 << 20, '\0');
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    bpf_program__set_log_buf(program, verifier_log.data(), verifier_log.size());
+  }
+  if (int error = bpf_object__load(object.get()); error < 0) {
+    verifier_log.resize(std::strlen(verifier_log.c_str()));
+    if (verifier_log.empty()) return fail_errno(-error, fmt::format("cannot load {}", path_.string()));
+    Error rejected{ErrorCode::verifier_rejected,
+                   fmt::format("the kernel refused the program of {}: {}", path_.string(), std::strerror(-error)),
+                   {},
+                   std::move(verifier_log)};
+    return tl::unexpected<Error>(std::move(rejected));
+  }
+  LoadedObject loaded;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.get()) {
+    const std::string name = bpf_map__name(map);
+    if (options.maps.contains(name) || name.ends_with(".rodata")) continue;
+    PCN_ASSIGN(Fd fd, Fd::duplicate(bpf_map__fd(map)));
+    // Sections are known by what the source calls them: ".data", ".bss".
+    const std::string key = is_internal(map) ? name.substr(name[0] == '.' ? 0 : name.rfind('.')) : name;
+    MapInfo info = info_of(map);
+    info.name = key;
+    loaded.maps.emplace(key, Map(std::move(fd), std::move(info)));
+  }
+  bpf_object__for_each_program(program, object.get()) {
+    PCN_ASSIGN(Fd fd, Fd::duplicate(bpf_program__fd(program)));
+    loaded.programs.emplace(bpf_program__name(program), Program(std::move(fd)));
+  }
+  return loaded;
+}
+
+}  // namespace polycube::bpf

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Object files of compiled fast paths, and loading them.
+/// Why: a file is read once and loaded many times: for each cube, and again whenever a cube's constants change, with the
+/// cube's maps shared between the old program and the new one.
+/// Invariants: an ObjectFile is immutable; what load() returns is owned by the caller and independent of libbpf.
+/// Threading: ObjectFile may be shared; load() may run on several threads.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "bpf/layout.h"
+#include "bpf/map.h"
+#include "bpf/program.h"
+
+namespace polycube::bpf {
+
+struct LoadOptions {
+  /// Constants (`const volatile` globals) by name, whole objects.
+  std::map<std::string, std::span<const std::byte>> constants;
+  /// Maps to use instead of creating those of the same name: their descriptors.
+  std::map<std::string, int> maps;
+};
+
+struct LoadedObject {
+  std::map<std::string, Map> maps;  ///< those that load() created; `.rodata` excluded
+  std::map<std::string, Program> programs;
+};
+
+class ObjectFile {
+ public:
+  /// Errors: system (cannot be read), invalid_value (not a BPF object, no BTF).
+  [[nodiscard]] static Result<ObjectFile> read(const std::filesystem::path& path);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::map<std::string, MapInfo>& maps() const { return maps_; }
+  /// Layout of a map's key or value type; error when it was declared without types.
+  [[nodiscard]] Result<Layout> key_layout(const std::string& map) const;
+  [[nodiscard]] Result<Layout> value_layout(const std::string& map) const;
+
+  /// Creates the maps and loads the programs.
+  /// Errors: verifier_rejected with the log; invalid_value for an unknown constant or map; system.
+  [[nodiscard]] Result<LoadedObject> load(const LoadOptions& options) const;
+
+ private:
+  struct BtfDeleter {
+    void operator()(btf* types) const;
+  };
+  ObjectFile() = default;
+  std::filesystem::path path_;
+  Bytes image_;
+  std::map<std::string, MapInfo> maps_;
+  std::shared_ptr<btf> types_;
+};
+
+}  // namespace polycube::bpf

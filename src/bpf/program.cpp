@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/program.h"
+
+#include <bpf/bpf.h>
+
+#include <cerrno>
+
+namespace polycube::bpf {
+
+Result<Program::Info> Program::info() const {
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(fd(), &info, &size) < 0) return fail_errno(errno, "cannot inspect a program");
+  return Info{info.id, static_cast<std::uint32_t>(info.xlated_prog_len / sizeof(bpf_insn))};
+}
+
+Result<Program::Run> Program::test_run(std::span<const std::byte> packet, const RunOptions& options) const {
+  constexpr std::size_t room = 256;  // programs may make the packet longer
+  const bool live = (options.flags & BPF_F_TEST_XDP_LIVE_FRAMES) != 0;
+  Run run;
+  run.packet.resize(live ? 0 : packet.size() + room);
+  run.context.resize(options.context.size());
+  LIBBPF_OPTS(bpf_test_run_opts, test);
+  test.data_in = packet.data();
+  test.data_size_in = static_cast<__u32>(packet.size());
+  test.data_out = live ? nullptr : run.packet.data();
+  test.data_size_out = static_cast<__u32>(run.packet.size());
+  test.ctx_in = options.context.empty() ? nullptr : options.context.data();
+  test.ctx_size_in = static_cast<__u32>(options.context.size());
+  test.ctx_out = options.context.empty() || live ? nullptr : run.context.data();
+  test.ctx_size_out = live ? 0 : static_cast<__u32>(run.context.size());
+  test.repeat = static_cast<int>(options.repeat);
+  test.flags = options.flags;
+  test.batch_size = options.batch_size;
+  if (bpf_prog_test_run_opts(fd(), &test) < 0) return fail_errno(errno, "cannot test-run a program");
+  run.verdict = test.retval;
+  run.packet.resize(test.data_size_out);
+  run.duration = std::chrono::nanoseconds(test.duration);
+  return run;
+}
+
+}  // namespace polycube::bpf
