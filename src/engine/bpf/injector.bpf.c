@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Root of the injector device: enters the cube that the packet itself names. Copies of flooded packets come this way
+ * (sdk/bpf/polycube/flood.h); anything else that arrives here is dropped.
+ */
+#include <polycube/hook.h>
+
+#ifdef POLYCUBE_XDP
+
+/* For the TC program behind this one: copies are to be made. */
+static __always_inline int pass_to_flood(struct xdp_md *ctx, const struct pcn_frame_meta *meta)
+{
+	struct pcn_frame_meta *room;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*room)))
+		return PCN_VERDICT_DROP;
+	room = (void *)(long)ctx->data_meta;
+	if ((void *)(room + 1) > (void *)(long)ctx->data)
+		return PCN_VERDICT_DROP;
+	*room = *meta;
+	return XDP_PASS;
+}
+
+SEC(PCN_SECTION)
+int pcn_inject(struct xdp_md *ctx)
+{
+	struct pcn_frame *frame = (void *)(long)ctx->data;
+	__u32 zero = 0;
+	struct pcn_scratch *scratch = bpf_map_lookup_elem(&pcn_scratch, &zero);
+	struct pcn_frame_meta meta = {};
+
+	if (!scratch || (void *)(frame + 1) > (void *)(long)ctx->data_end)
+		return PCN_VERDICT_DROP;
+	if (frame->protocol != bpf_htons(PCN_FRAME_PROTOCOL))
+		return PCN_VERDICT_DROP;
+	meta.stage = frame->stage;
+	meta.slot = frame->slot;
+	meta.port = frame->port;
+	meta.traffic_class = frame->traffic_class;
+	if (meta.stage == PCN_STAGE_CUBES)
+		return pass_to_flood(ctx, &meta);
+	if (bpf_xdp_adjust_head(ctx, sizeof(*frame)))
+		return PCN_VERDICT_DROP;
+	if (meta.stage == PCN_STAGE_DEVICES)
+		return pass_to_flood(ctx, &meta);
+	scratch->in_port = meta.port;
+	scratch->traffic_class = meta.traffic_class;
+	bpf_tail_call(ctx, &pcn_panel, meta.slot);
+	return PCN_VERDICT_DROP;
+}
+
+#else
+
+SEC(PCN_SECTION)
+int pcn_inject(struct __sk_buff *ctx)
+{
+	if (ctx->cb[2] == PCN_FRAME_MAGIC)
+		bpf_tail_call(ctx, &pcn_panel, ctx->cb[1]);
+	return PCN_VERDICT_DROP;
+}
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cube.h"
+
+#include <cstring>
+
+namespace polycube::engine {
+
+namespace {
+
+constexpr std::string_view drop_names[] = {"policy",      "port-unwired", "no-such-port",
+                                           "jump-failed", "error",        "no-headroom"};
+
+}  // namespace
+
+Result<std::unique_ptr<Cube>> Cube::create(Panel& panel, Panel& flood_panel, const Package& package,
+                                           topology::Hook hook) {
+  PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(panel));
+  std::unique_ptr<Cube> cube(new Cube(panel, std::move(slot), package, hook));
+  if (family_of(hook) == Family::xdp && package.floods()) {
+    PCN_ASSIGN(PanelSlot flood_slot, PanelSlot::allocate(flood_panel));
+    cube->flood_slot_.emplace(std::move(flood_slot));
+  }
+  return cube;
+}
+
+Result<CubePrograms> Cube::load(const pcn_config& constants) {
+  std::map<std::string, int> shared = panel_->shared_maps();
+  for (const auto& [name, map] : maps_) shared.emplace(name, map.fd());
+  const bpf::ObjectFile& object = package_->object(family_of(hook_));
+  PCN_ASSIGN(bpf::LoadedObject loaded,
+             object.load({.constants = {{"pcn_config", std::as_bytes(std::span(&constants, 1))}}, .maps = shared}));
+  CubePrograms programs;
+  auto take = [&](const char* name, bpf::Program& program) -> Result<> {
+    auto found = loaded.programs.find(name);
+    if (found == loaded.programs.end())
+      return fail(ErrorCode::invalid_value, "{} has no program {}", object.path().string(), name);
+    program = std::move(found->second);
+    return {};
+  };
+  PCN_TRY(take("pcn_ingress", programs.ingress));
+  if (flood_slot_) PCN_TRY(take("pcn_flood", programs.flood));
+  maps_.merge(loaded.maps);
+  return programs;
+}
+
+Result<CubePrograms> Cube::install(CubePrograms programs) {
+  if (flood_slot_) PCN_TRY(flood_slot_->set(programs.flood));
+  PCN_TRY(slot_.set(programs.ingress));
+  std::swap(programs_, programs);
+  return programs;
+}
+
+Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
+  const BoundTable* bound = package_->table(binding);
+  auto map = maps_.find(binding.table);
+  if (bound == nullptr || map == maps_.end())
+    return fail(ErrorCode::data_missing, "table {} does not exist", binding.table);
+  return TableAccess{map->second, *bound};
+}
+
+const bpf::Map* Cube::injector_map() const {
+  auto map = maps_.find("pcn_injector");
+  return map == maps_.end() ? nullptr : &map->second;
+}
+
+Result<pcn_stats> Cube::total() const {
+  pcn_stats sum{};
+  const __u32 zero = 0;
+  PCN_ASSIGN(bpf::Bytes all, maps_.at("pcn_stats").lookup(std::as_bytes(std::span(&zero, 1))));
+  // Both are nothing but 64-bit counters.
+  constexpr std::size_t words = sizeof(pcn_stats) / sizeof(__u64);
+  std::uint64_t counters[words] = {};
+  for (std::size_t offset = 0; offset + sizeof(pcn_stats) <= all.size(); offset += sizeof(pcn_stats)) {
+    std::uint64_t cpu[words];
+    std::memcpy(cpu, all.data() + offset, sizeof(cpu));
+    for (std::size_t i = 0; i < words; i++) counters[i] += cpu[i];
+  }
+  std::memcpy(&sum, counters, sizeof(sum));
+  return sum;
+}
+
+Result<CubeStatistics> Cube::statistics(const std::vector<std::uint16_t>& ports) const {
+  PCN_ASSIGN(const pcn_stats sum, total());
+  CubeStatistics statistics;
+  for (std::uint16_t port : ports) {
+    const pcn_port_stats& now = sum.port[port % PCN_MAX_PORTS];
+    const PortStatistics before = counted_before(port);
+    statistics.ports[port] = {now.rx_packets - before.in_packets, now.rx_bytes - before.in_bytes,
+                              now.tx_packets - before.out_packets, now.tx_bytes - before.out_bytes};
+  }
+  for (std::size_t reason = 0; reason < PCN_DROP_REASONS; reason++) {
+    if (sum.drops[reason] == 0) continue;
+    statistics
+        .drops[reason < std::size(drop_names) ? std::string(drop_names[reason]) : fmt::format("reason-{}", reason)] =
+        sum.drops[reason];
+  }
+  return statistics;
+}
+
+PortStatistics Cube::counted_before(std::uint16_t port) const {
+  auto found = counted_before_.find(port);
+  return found == counted_before_.end() ? PortStatistics{} : found->second;
+}
+
+Result<> Cube::start_counting(std::uint16_t port) {
+  PCN_ASSIGN(const pcn_stats sum, total());
+  const pcn_port_stats& now = sum.port[port % PCN_MAX_PORTS];
+  counted_before_[port] = {now.rx_packets, now.rx_bytes, now.tx_packets, now.tx_bytes};
+  return {};
+}
+
+}  // namespace polycube::engine

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A running cube: its tables, its program, and its place in the panel.
+/// Why: the program is replaced whenever its constants change, the tables stay.
+/// Invariants: the program in the slot is the one last given to install(). Destroyed only after a grace period since
+/// nothing jumps there any more.
+/// Threading: tables and statistics are read from any thread; everything else under the engine's lock.
+#pragma once
+
+#include <polycube/abi.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/package.h"
+#include "engine/table_access.h"
+
+namespace polycube::engine {
+
+struct PortStatistics {
+  std::uint64_t in_packets = 0;
+  std::uint64_t in_bytes = 0;
+  std::uint64_t out_packets = 0;
+  std::uint64_t out_bytes = 0;
+};
+
+struct CubeStatistics {
+  std::map<std::uint16_t, PortStatistics> ports;  ///< by port index, since the port was created
+  std::map<std::string, std::uint64_t> drops;     ///< by reason; only those that occurred
+};
+
+/// What load() makes of a cube's object.
+struct CubePrograms {
+  bpf::Program ingress;
+  bpf::Program flood;  ///< of an XDP cube that floods: makes the copies
+};
+
+class Cube {
+ public:
+  /// `flood_panel`: where programs that make copies are called from; used for XDP cubes that flood.
+  [[nodiscard]] static Result<std::unique_ptr<Cube>> create(Panel& panel, Panel& flood_panel, const Package& package,
+                                                            topology::Hook hook);
+
+  [[nodiscard]] const Package& package() const { return *package_; }
+  [[nodiscard]] topology::Hook hook() const { return hook_; }
+  [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }
+  /// Slot of the program that makes copies; 0 when there is none.
+  [[nodiscard]] std::uint16_t flood_slot() const { return flood_slot_ ? flood_slot_->number() : 0; }
+  [[nodiscard]] const bpf::Program& program() const { return programs_.ingress; }
+
+  /// Loads the programs with these constants; the first call creates the tables.
+  [[nodiscard]] Result<CubePrograms> load(const pcn_config& config);
+
+  /// Puts programs into the slots; returns those that were there.
+  [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
+
+  [[nodiscard]] Result<TableAccess> table(const model::TableBinding& binding) const;
+  /// The device map of an XDP cube that floods, whose element is the injector, else null.
+  [[nodiscard]] const bpf::Map* injector_map() const;
+
+  [[nodiscard]] Result<CubeStatistics> statistics(const std::vector<std::uint16_t>& ports) const;
+  /// A port with this index begins to count from zero.
+  [[nodiscard]] Result<> start_counting(std::uint16_t port);
+  /// What was counted before the port was created, to take start_counting() back.
+  [[nodiscard]] PortStatistics counted_before(std::uint16_t port) const;
+  void set_counted_before(std::uint16_t port, const PortStatistics& statistics) { counted_before_[port] = statistics; }
+
+  /// The wires that the installed program and the flood entries follow; kept by the engine.
+  std::map<std::uint16_t, topology::Wire> wires;
+  pcn_config config{};
+
+ private:
+  Cube(Panel& panel, PanelSlot slot, const Package& package, topology::Hook hook)
+      : panel_(&panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
+  [[nodiscard]] Result<pcn_stats> total() const;
+
+  Panel* panel_;
+  PanelSlot slot_;
+  std::optional<PanelSlot> flood_slot_;
+  const Package* package_;
+  topology::Hook hook_;
+  std::map<std::string, bpf::Map> maps_;
+  CubePrograms programs_;
+  std::map<std::uint16_t, PortStatistics> counted_before_;
+};
+
+}  // namespace polycube::engine

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <linux/bpf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "base/log.h"
+#include "engine/port_names.h"
+
+namespace polycube::engine {
+
+using topology::Hook;
+using topology::Wire;
+
+struct Engine::Platform {
+  std::unique_ptr<Panel> panel;
+  bpf::ObjectFile root;
+  bpf::ObjectFile injector;
+};
+
+struct Engine::Staged {
+  std::map<std::string, std::unique_ptr<Cube>> created;
+  struct Load {
+    pcn_config config;
+    CubePrograms programs;
+  };
+  std::map<std::string, Load> loads;  ///< cubes that are created or get other constants
+  std::map<std::pair<int, Hook>, Root> roots;
+  Undo undo;  // last: runs before what it refers to goes away
+};
+
+namespace {
+
+std::string_view level_names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERR", "CRITICAL", "OFF"};
+
+std::uint16_t level_number(const std::string& name) {
+  auto found = std::find(std::begin(level_names), std::end(level_names), name);
+  return static_cast<std::uint16_t>(found - std::begin(level_names));
+}
+
+const std::map<std::uint16_t, Wire>& wires_of(const topology::Wiring& wiring, const std::string& cube) {
+  static const std::map<std::uint16_t, Wire> none;
+  auto found = wiring.find(cube);
+  return found == wiring.end() ? none : found->second;
+}
+
+std::string device_name(const topology::Devices& devices, int index) {
+  for (const auto& [name, device] : devices)
+    if (device.index == index) return name;
+  return fmt::format("#{}", index);
+}
+
+// A cube that stays: same name, service and hook.
+bool stays(const Transaction& transaction, const std::string& name) {
+  auto before = transaction.before.cubes.find(name);
+  auto after = transaction.after.cubes.find(name);
+  return before != transaction.before.cubes.end() && after != transaction.after.cubes.end() &&
+         before->second.service == after->second.service && before->second.hook == after->second.hook;
+}
+
+}  // namespace
+
+Engine::~Engine() {
+  for (auto& [key, entry] : roots_) entry.root.detach();
+  (void)bpf::wait_for_running_programs();
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& programs) {
+  std::unique_ptr<Engine> engine(new Engine);
+  for (Family family : {Family::tc, Family::xdp}) {
+    const std::string suffix = family == Family::tc ? ".tc.o" : ".xdp.o";
+    PCN_ASSIGN(auto panel, Panel::create(family));
+    PCN_ASSIGN(auto root, bpf::ObjectFile::read(programs / ("root" + suffix)));
+    PCN_ASSIGN(auto injector, bpf::ObjectFile::read(programs / ("injector" + suffix)));
+    engine->platforms_.emplace(family, new Platform{std::move(panel), std::move(root), std::move(injector)});
+  }
+  PCN_ASSIGN(auto flood, bpf::ObjectFile::read(programs / "flood.tc.o"));
+  engine->flood_ = std::make_unique<bpf::ObjectFile>(std::move(flood));
+  return engine;
+}
+
+const Cube* Engine::cube(const std::string& name) const {
+  auto found = cubes_.find(name);
+  return found == cubes_.end() ? nullptr : found->second.get();
+}
+
+Cube* Engine::find(const std::string& name, Staged& staged) {
+  if (auto created = staged.created.find(name); created != staged.created.end()) return created->second.get();
+  auto found = cubes_.find(name);
+  return found == cubes_.end() ? nullptr : found->second.get();
+}
+
+Result<Injector*> Engine::injector(Family family) {
+  if (auto found = injectors_.find(family); found != injectors_.end()) return &found->second;
+  const Platform& tc = *platforms_.at(Family::tc);
+  const Platform& xdp = *platforms_.at(Family::xdp);
+  const Injector::Entry enter_tc{*tc.panel, tc.injector, "pcn_inject"};
+  const Injector::Entry call_flood{*tc.panel, *flood_, "pcn_call_flood"};
+  const Injector::Entry enter_xdp{*xdp.panel, xdp.injector, "pcn_inject"};
+  PCN_ASSIGN(Injector injector, family == Family::tc ? Injector::create(family, enter_tc, nullptr)
+                                                     : Injector::create(family, call_flood, &enter_xdp));
+  return &injectors_.emplace(family, std::move(injector)).first->second;
+}
+
+Result<> Engine::apply(const Transaction& transaction) {
+  Staged staged;
+  PCN_TRY(prepare(transaction, staged));
+  PCN_TRY(commit(transaction, staged));
+  staged.undo.keep();
+  finish(transaction, staged);
+  return {};
+}
+
+Result<> Engine::prepare(const Transaction& transaction, Staged& staged) {
+  PCN_TRY(prepare_cubes(transaction, staged));
+  return prepare_roots(transaction, staged);
+}
+
+Result<pcn_config> Engine::make_config(const Transaction& transaction, const std::string& name, Staged& staged) {
+  const topology::Cube& cube = transaction.after.cubes.at(name);
+  Cube& running = *find(name, staged);
+  pcn_config config{};
+  for (const auto& [port_name, port] : cube.ports)
+    config.ports = std::max<__u16>(config.ports, static_cast<__u16>(port.index + 1));
+  config.log_level = level_number(cube.log_level);
+  config.slot = running.slot();
+  bool leads_to_cubes = false;
+  for (const auto& [port, wire] : wires_of(transaction.wiring, name)) {
+    pcn_wire& entry = config.wires[port % PCN_MAX_PORTS];
+    if (wire.kind == Wire::Kind::device) {
+      entry = {.target = static_cast<__u32>(wire.device), .kind = PCN_WIRE_DEVICE, .port = 0};
+    } else if (wire.kind == Wire::Kind::cube) {
+      leads_to_cubes = true;
+      const std::uint16_t slot = find(wire.cube, staged)->slot();
+      auto* end = config.slots + config.direct;
+      auto* direct = std::find(config.slots, end, slot);
+      __u16 kind = PCN_WIRE_CUBE;
+      if (direct == end && config.direct < PCN_MAX_DIRECT) config.slots[config.direct++] = slot;
+      if (direct < config.slots + config.direct) kind = static_cast<__u16>(PCN_WIRE_DIRECT + (direct - config.slots));
+      entry = {.target = slot, .kind = kind, .port = wire.port};
+    }
+  }
+  const Family family = family_of(cube.hook);
+  if (running.package().floods() && (leads_to_cubes || family == Family::xdp)) {
+    PCN_ASSIGN(Injector * device, injector(family));
+    config.injector = static_cast<__u32>(device->receiver());
+    config.flood_slot = running.flood_slot();
+  }
+  return config;
+}
+
+Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
+  for (const auto& [name, cube] : transaction.after.cubes) {
+    if (stays(transaction, name)) continue;
+    const Package* package = transaction.packages.at(cube.service);
+    Platform& platform = *platforms_.at(family_of(cube.hook));
+    PCN_ASSIGN(auto created, Cube::create(*platform.panel, *platforms_.at(Family::tc)->panel, *package, cube.hook));
+    staged.created.emplace(name, std::move(created));
+  }
+  for (const auto& [name, cube] : transaction.after.cubes) {
+    const bool created = staged.created.contains(name);
+    const auto& wires = wires_of(transaction.wiring, name);
+    const bool same_peers = std::none_of(wires.begin(), wires.end(),
+                                         [&](const auto& wire) { return staged.created.contains(wire.second.cube); });
+    Cube& running = *find(name, staged);
+    if (!created && same_peers && running.wires == wires && transaction.before.cubes.at(name) == cube) continue;
+    PCN_ASSIGN(pcn_config config, make_config(transaction, name, staged));
+    if (!created && std::memcmp(&config, &running.config, sizeof(config)) == 0) continue;
+    auto programs = running.load(config);
+    if (!programs) return fail_with(programs.error(), fmt::format("cube {}", name));
+    staged.loads.emplace(name, Staged::Load{config, std::move(*programs)});
+    if (created && running.injector_map() != nullptr) {
+      PCN_ASSIGN(Injector * device, injector(Family::xdp));
+      PCN_TRY(device->put_into(*running.injector_map()));
+    }
+  }
+  // Nobody sees the tables of a new cube yet.
+  for (const auto& [name, changes] : transaction.tables) {
+    if (!staged.created.contains(name)) continue;
+    const PortNames ports = port_names(transaction.after.cubes.at(name));
+    for (const TableChange& change : changes) {
+      PCN_ASSIGN(TableAccess table, staged.created.at(name)->table(*change.binding));
+      PCN_TRY(table.apply(change.changes, ports, ports, nullptr));
+    }
+  }
+  return {};
+}
+
+Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
+  for (const auto& [name, wires] : transaction.wiring) {
+    const Hook hook = transaction.after.cubes.at(name).hook;
+    for (const auto& [port, wire] : wires) {
+      const std::pair key(wire.device, hook);
+      if (wire.kind != Wire::Kind::device || roots_.contains(key)) continue;
+      Platform& platform = *platforms_.at(family_of(hook));
+      PCN_ASSIGN(Root root, Root::attach(*platform.panel, platform.root, wire.device,
+                                         device_name(transaction.devices, wire.device), hook));
+      staged.roots.emplace(key, std::move(root));
+    }
+  }
+  return {};
+}
+
+Result<> Engine::write_tables(const Transaction& transaction, Staged& staged) {
+  for (const auto& [name, changes] : transaction.tables) {
+    if (!stays(transaction, name)) continue;
+    const PortNames before = port_names(transaction.before.cubes.at(name));
+    const PortNames after = port_names(transaction.after.cubes.at(name));
+    for (const TableChange& change : changes) {
+      PCN_ASSIGN(TableAccess table, cubes_.at(name)->table(*change.binding));
+      if (auto done = table.apply(change.changes, before, after, &staged.undo); !done)
+        return fail_with(done.error(), fmt::format("cube {}", name));
+    }
+  }
+  return {};
+}
+
+// Ports that are new on a cube that stays; the program need not change for it.
+Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) {
+  for (const auto& [name, cube] : transaction.after.cubes) {
+    if (!stays(transaction, name)) continue;
+    const auto& before = transaction.before.cubes.at(name).ports;
+    if (before == cube.ports) continue;
+    Cube* running = cubes_.at(name).get();
+    for (const auto& [port_name, port] : cube.ports) {
+      if (before.contains(port_name)) continue;
+      staged.undo.add([running, index = port.index, old = running->counted_before(port.index)] {
+        running->set_counted_before(index, old);
+      });
+      PCN_TRY(running->start_counting(port.index));
+    }
+  }
+  return {};
+}
+
+Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
+  PCN_TRY(write_tables(transaction, staged));
+  // Runs last when the transaction is taken back: by then the cubes have their old programs.
+  staged.undo.add([this] {
+    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->program(), entry.port);
+  });
+  PCN_TRY(start_counting(transaction, staged));
+  // New cubes first, so that whoever is led to them finds them.
+  for (auto& [name, load] : staged.loads)
+    if (staged.created.contains(name)) PCN_TRY(staged.created.at(name)->install(std::move(load.programs)));
+  for (auto& [name, load] : staged.loads) {
+    if (staged.created.contains(name)) continue;
+    Cube* cube = cubes_.at(name).get();
+    PCN_ASSIGN(CubePrograms old, cube->install(std::move(load.programs)));
+    staged.undo.add([cube, previous = std::make_shared<CubePrograms>(std::move(old))] {
+      (void)cube->install(std::move(*previous));
+    });
+  }
+  for (const auto& [name, wires] : transaction.wiring) {
+    const Hook hook = transaction.after.cubes.at(name).hook;
+    for (const auto& [port, wire] : wires) {
+      if (wire.kind != Wire::Kind::device) continue;
+      const std::pair key(wire.device, hook);
+      auto staged_root = staged.roots.find(key);
+      auto entry = roots_.find(key);
+      if (staged_root == staged.roots.end() && entry->second.cube == name && entry->second.port == port &&
+          !staged.loads.contains(name))
+        continue;
+      Root& root = staged_root != staged.roots.end() ? staged_root->second : entry->second.root;
+      PCN_TRY(root.steer(find(name, staged)->program(), port));
+    }
+  }
+  return {};
+}
+
+void Engine::finish(const Transaction& transaction, Staged& staged) {
+  // Devices that lead nowhere now: no packet enters, but some may be on their way.
+  std::map<std::pair<int, Hook>, std::pair<std::string, std::uint16_t>> wanted;
+  for (const auto& [name, wires] : transaction.wiring)
+    for (const auto& [port, wire] : wires)
+      if (wire.kind == Wire::Kind::device)
+        wanted.emplace(std::pair(wire.device, transaction.after.cubes.at(name).hook), std::pair(name, port));
+  std::vector<Root> retired_roots;
+  for (auto entry = roots_.begin(); entry != roots_.end();) {
+    auto found = wanted.find(entry->first);
+    if (found == wanted.end()) {
+      entry->second.root.detach();
+      retired_roots.push_back(std::move(entry->second.root));
+      entry = roots_.erase(entry);
+    } else {
+      std::tie(entry->second.cube, entry->second.port) = found->second;
+      ++entry;
+    }
+  }
+  for (auto& [key, root] : staged.roots) {
+    const auto& [cube, port] = wanted.at(key);
+    roots_.emplace(key, Entry{std::move(root), cube, port});
+  }
+  std::vector<std::unique_ptr<Cube>> retired_cubes;
+  for (auto cube = cubes_.begin(); cube != cubes_.end();) {
+    if (stays(transaction, cube->first)) {
+      ++cube;
+    } else {
+      retired_cubes.push_back(std::move(cube->second));
+      cube = cubes_.erase(cube);
+    }
+  }
+  for (auto& [name, cube] : staged.created) cubes_.emplace(name, std::move(cube));
+  for (auto& [name, load] : staged.loads) cubes_.at(name)->config = load.config;
+  for (const auto& [name, cube] : transaction.after.cubes) {
+    auto& running = *cubes_.at(name);
+    const auto& wires = wires_of(transaction.wiring, name);
+    if (running.wires != wires) running.wires = wires;
+  }
+  if (!retired_roots.empty() || !retired_cubes.empty()) {
+    if (auto waited = bpf::wait_for_running_programs(); !waited)
+      log::error("cannot wait for running programs: {}", waited.error().message);
+  }
+  forget_ports(transaction);
+}
+
+// Learned entries of ports that are gone.
+void Engine::forget_ports(const Transaction& transaction) {
+  const auto log_failure = [](const std::string& name, const Result<>& done) {
+    if (!done) log::error("cube {}: {}", name, done.error().message);
+  };
+  for (const auto& [name, old] : transaction.before.cubes) {
+    if (!stays(transaction, name)) continue;
+    const topology::Cube& cube = transaction.after.cubes.at(name);
+    const Cube& running = *cubes_.at(name);
+    bool forgot = false;
+    for (const auto& [port_name, port] : old.ports) {
+      if (cube.ports.contains(port_name)) continue;
+      for (const BoundTable& table : running.package().tables()) {
+        auto access = running.table(*table.binding);
+        if (!access || access->map.is_array()) continue;
+        log_failure(name, access->forget_port(port.index));
+        forgot = true;
+      }
+    }
+    auto tables = transaction.tables.find(name);
+    if (!forgot || tables == transaction.tables.end()) continue;
+    // Rows of this transaction that name a new port with the index of one that is gone went as well.
+    const PortNames ports = port_names(cube);
+    for (const TableChange& change : tables->second) {
+      auto access = running.table(*change.binding);
+      if (access && !access->map.is_array())
+        log_failure(name, access->apply({.removed = {}, .written = change.changes.written}, ports, ports, nullptr));
+    }
+  }
+}
+
+}  // namespace polycube::engine

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Carries out transactions on the data path: everything that changes the kernel's state goes through here.
+/// Why: effects are kept apart from decisions, and can be taken back as a whole.
+/// Invariants: apply() either brings the data path to the wanted state or leaves it as it was. While it works, packets
+/// take the old way or the new one: new cubes are entered before others lead there, and old ones go only when no
+/// program can jump there any more.
+/// Threading: apply() and the writing functions one at a time, without readers; readers beside each other. The caller
+/// locks.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/cube.h"
+#include "engine/injector.h"
+#include "engine/root.h"
+#include "topology/topology.h"
+
+namespace polycube::engine {
+
+/// What a transaction does to one bound node of one cube.
+struct TableChange {
+  const model::TableBinding* binding;
+  model::RowChanges changes;
+};
+
+struct Transaction {
+  const topology::Topology& before;
+  const topology::Topology& after;
+  const topology::Wiring& wiring;  ///< of `after`
+  const topology::Devices& devices;
+  std::map<std::string, std::vector<TableChange>> tables;  ///< by cube
+  std::map<std::string, const Package*> packages;          ///< of the services that new cubes are made from
+};
+
+class Engine {
+ public:
+  /// `programs`: folder with the objects of the engine's own programs.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create(const std::filesystem::path& programs);
+  ~Engine();
+
+  [[nodiscard]] Result<> apply(const Transaction& transaction);
+
+  [[nodiscard]] const Cube* cube(const std::string& name) const;
+
+ private:
+  struct Platform;  ///< what the cubes of one family share
+  struct Staged;    ///< what a transaction has prepared
+  Engine() = default;
+  [[nodiscard]] Result<> prepare(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> write_tables(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
+  void finish(const Transaction& transaction, Staged& staged);
+  void forget_ports(const Transaction& transaction);
+  [[nodiscard]] Result<pcn_config> make_config(const Transaction& transaction, const std::string& name, Staged& staged);
+  [[nodiscard]] Result<Injector*> injector(Family family);
+  [[nodiscard]] Cube* find(const std::string& name, Staged& staged);
+
+  std::map<Family, std::unique_ptr<Platform>> platforms_;
+  std::unique_ptr<bpf::ObjectFile> flood_;  ///< calls the programs that make copies
+  std::map<Family, Injector> injectors_;
+  std::map<std::string, std::unique_ptr<Cube>> cubes_;
+  struct Entry {
+    Root root;
+    std::string cube;
+    std::uint16_t port;
+  };
+  std::map<std::pair<int, topology::Hook>, Entry> roots_;  ///< by device and hook
+};
+
+}  // namespace polycube::engine

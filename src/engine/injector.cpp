@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/injector.h"
+
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <thread>
+
+namespace polycube::engine {
+
+namespace {
+
+constexpr unsigned largest_mtu = 65535;  // of a veth: full-size packets must pass with a pcn_frame in front
+
+// Runs in a thread of its own, since a network namespace belongs to a thread.
+Result<> in_thread(const std::function<Result<>()>& work) {
+  Result<> result;
+  std::thread([&] { result = work(); }).join();
+  return result;
+}
+
+Result<Fd> new_namespace() {
+  Fd fd;
+  PCN_TRY(in_thread([&]() -> Result<> {
+    if (unshare(CLONE_NEWNET) < 0) return fail_errno(errno, "cannot create a network namespace");
+    fd = Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!fd) return fail_errno(errno, "cannot open a network namespace");
+    return {};
+  }));
+  return fd;
+}
+
+struct SocketDeleter {
+  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
+};
+struct LinkDeleter {
+  void operator()(rtnl_link* link) const { rtnl_link_put(link); }
+};
+using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
+using LinkPointer = std::unique_ptr<rtnl_link, LinkDeleter>;
+
+tl::unexpected<Error> netlink_error(int error, const std::string& what) {
+  return fail(ErrorCode::system, "{}: {}", what, nl_geterror(error));
+}
+
+Result<Socket> connect() {
+  Socket socket(nl_socket_alloc());
+  if (int error = nl_connect(socket.get(), NETLINK_ROUTE); error < 0)
+    return netlink_error(error, "cannot connect to rtnetlink");
+  return socket;
+}
+
+// IPv6 would send router solicitations on its own.
+void silence(const std::string& device) { std::ofstream("/proc/sys/net/ipv6/conf/" + device + "/disable_ipv6") << "1"; }
+
+Result<int> set_up(nl_sock* socket, const std::string& device) {
+  silence(device);
+  rtnl_link* found = nullptr;
+  if (int error = rtnl_link_get_kernel(socket, 0, device.c_str(), &found); error < 0)
+    return netlink_error(error, "cannot find device " + device);
+  LinkPointer link(found);
+  LinkPointer change(rtnl_link_alloc());
+  rtnl_link_set_flags(change.get(), IFF_UP);
+  rtnl_link_set_mtu(change.get(), largest_mtu);
+  if (int error = rtnl_link_change(socket, link.get(), change.get(), 0); error < 0)
+    return netlink_error(error, "cannot bring up device " + device);
+  return rtnl_link_get_ifindex(link.get());
+}
+
+// A veth takes frames that native XDP redirects to its other end only while it polls, which this makes it do.
+Result<> receive_offload_on(const std::string& device) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) return fail_errno(errno, "cannot open a socket");
+  ethtool_value value{};
+  value.cmd = ETHTOOL_SGRO;
+  value.data = 1;
+  ifreq request{};
+  device.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  if (ioctl(socket.get(), SIOCETHTOOL, &request) < 0)
+    return fail_errno(errno, fmt::format("cannot switch on receive offload of device {}", device));
+  return {};
+}
+
+Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPoint point, const std::string& name) {
+  PCN_ASSIGN(bpf::LoadedObject loaded, entry.object.load({.constants = {}, .maps = entry.panel.shared_maps()}));
+  auto program = loaded.programs.find(entry.program);
+  if (program == loaded.programs.end())
+    return fail(ErrorCode::invalid_value, "{} has no program {}", entry.object.path().string(), entry.program);
+  return bpf::Link::attach(program->second, device, point, name);
+}
+
+}  // namespace
+
+Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* xdp) {
+  const std::string name = fmt::format("pcn{}{}", family == Family::tc ? "tc" : "xdp", getpid());
+  const std::string sender_name = "pcnsender";
+  Injector injector;
+  PCN_ASSIGN(injector.namespace_, new_namespace());
+
+  PCN_ASSIGN(Socket socket, connect());
+  LinkPointer pair(rtnl_link_veth_alloc());
+  rtnl_link_set_name(pair.get(), name.c_str());
+  rtnl_link* sender = rtnl_link_veth_get_peer(pair.get());
+  rtnl_link_set_name(sender, sender_name.c_str());
+  rtnl_link_set_ns_fd(sender, injector.namespace_.get());
+  const int error = rtnl_link_add(socket.get(), pair.get(), NLM_F_CREATE | NLM_F_EXCL);
+  rtnl_link_put(sender);
+  if (error < 0) return netlink_error(error, fmt::format("cannot create the veth pair {}", name));
+  PCN_TRY(in_thread([&]() -> Result<> {
+    if (setns(injector.namespace_.get(), CLONE_NEWNET) < 0)
+      return fail_errno(errno, "cannot enter a network namespace");
+    PCN_ASSIGN(Socket inner, connect());
+    PCN_ASSIGN(injector.sender_, set_up(inner.get(), sender_name));
+    return {};
+  }));
+  PCN_ASSIGN(injector.receiver_, set_up(socket.get(), name));
+  PCN_TRY(receive_offload_on(name));
+  PCN_ASSIGN(injector.tc_, attach(tc, injector.receiver_, bpf::AttachPoint::tcx_ingress, name));
+  // Generic, since it must see what TC programs send here as well.
+  if (xdp != nullptr) {
+    PCN_ASSIGN(injector.xdp_, attach(*xdp, injector.receiver_, bpf::AttachPoint::xdp_generic, name));
+  }
+  return injector;
+}
+
+Result<> Injector::put_into(const bpf::Map& device_map) const {
+  return in_thread([&]() -> Result<> {
+    if (setns(namespace_.get(), CLONE_NEWNET) < 0) return fail_errno(errno, "cannot enter a network namespace");
+    return device_map.set(0, static_cast<std::uint32_t>(sender_));
+  });
+}
+
+}  // namespace polycube::engine

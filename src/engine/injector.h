@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The device through which copies of flooded packets enter cubes, one for each family.
+/// Why: a program can jump into one cube only; a copy for another cube has to come in from a device.
+/// Invariants: a veth pair whose receiving end, with the injector program, is in the daemon's network namespace, and
+/// whose sending end is in a nameless namespace of its own, so that both vanish with the daemon however it ends.
+/// Threading: not synchronised; used under the engine's lock.
+#pragma once
+
+#include <string>
+
+#include "bpf/link.h"
+#include "bpf/object.h"
+#include "engine/panel.h"
+
+namespace polycube::engine {
+
+class Injector {
+ public:
+  /// What runs on the receiving end: an object and the panel it jumps into.
+  struct Entry {
+    const Panel& panel;
+    const bpf::ObjectFile& object;
+    std::string program;
+  };
+
+  /// Creates the pair and attaches the programs: `xdp`, if given, in front of `tc`. Errors: system, as bpf::Link::attach.
+  [[nodiscard]] static Result<Injector> create(Family family, const Entry& tc, const Entry* xdp);
+
+  /// Interface index of the receiving end: clones go there with BPF_F_INGRESS.
+  [[nodiscard]] int receiver() const { return receiver_; }
+
+  /// Makes the sending end the only element of a device map.
+  [[nodiscard]] Result<> put_into(const bpf::Map& device_map) const;
+
+ private:
+  Injector() = default;
+  Fd namespace_;  ///< of the sending end
+  int sender_ = 0;
+  int receiver_ = 0;
+  bpf::Link tc_;
+  bpf::Link xdp_;
+};
+
+}  // namespace polycube::engine

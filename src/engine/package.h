@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A service package as the engine uses it: the objects of its fast path and how the model is bound to their tables.
+/// Invariants: immutable; every binding of the model has a table and a codec for both hook flavours.
+/// Threading: shared freely.
+#pragma once
+
+#include <filesystem>
+
+#include "bpf/object.h"
+#include "engine/panel.h"
+#include "engine/table_codec.h"
+#include "model/schema.h"
+
+namespace polycube::engine {
+
+struct BoundTable {
+  const model::TableBinding* binding;
+  TableCodec codec;
+};
+
+class Package {
+ public:
+  /// Reads NAME.tc.o and NAME.xdp.o of the folder. `model` must outlive the package.
+  /// Errors: invalid_value naming the object, table, leaf or field that does not fit.
+  [[nodiscard]] static Result<Package> open(const std::filesystem::path& folder, const model::ServiceModel& model);
+
+  [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return family == Family::tc ? tc_ : xdp_; }
+  [[nodiscard]] const std::vector<BoundTable>& tables() const { return tables_; }
+  [[nodiscard]] const BoundTable* table(const model::TableBinding& binding) const;
+  /// Whether its cubes send one packet out of several ports (sdk/bpf/polycube/flood.h).
+  [[nodiscard]] bool floods() const { return floods_; }
+
+ private:
+  Package(bpf::ObjectFile tc, bpf::ObjectFile xdp) : tc_(std::move(tc)), xdp_(std::move(xdp)) {}
+  bpf::ObjectFile tc_;
+  bpf::ObjectFile xdp_;
+  std::vector<BoundTable> tables_;
+  bool floods_ = false;
+};
+
+}  // namespace polycube::engine

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/panel.h"
+
+#include <linux/bpf.h>
+#include <polycube/abi.h>
+
+namespace polycube::engine {
+
+Result<std::unique_ptr<Panel>> Panel::create(Family family) {
+  std::unique_ptr<Panel> panel(new Panel);
+  const char* name = family == Family::tc ? "pcn_panel_tc" : "pcn_panel_xdp";
+  PCN_ASSIGN(panel->programs_, bpf::Map::create({.name = name,
+                                                 .type = BPF_MAP_TYPE_PROG_ARRAY,
+                                                 .key_size = sizeof(__u32),
+                                                 .value_size = sizeof(__u32),
+                                                 .max_entries = PCN_PANEL_SLOTS}));
+  if (family == Family::xdp) {
+    PCN_ASSIGN(panel->scratch_, bpf::Map::create({.name = "pcn_scratch",
+                                                  .type = BPF_MAP_TYPE_PERCPU_ARRAY,
+                                                  .key_size = sizeof(__u32),
+                                                  .value_size = sizeof(pcn_scratch),
+                                                  .max_entries = 1}));
+  }
+  panel->free_.reserve(PCN_PANEL_SLOTS);
+  for (int slot = PCN_PANEL_SLOTS - 1; slot >= 0; slot--) panel->free_.push_back(static_cast<std::uint16_t>(slot));
+  return panel;
+}
+
+Result<PanelSlot> PanelSlot::allocate(Panel& panel) {
+  if (panel.free_.empty()) return fail(ErrorCode::limit_exceeded, "all {} program slots are in use", PCN_PANEL_SLOTS);
+  const std::uint16_t number = panel.free_.back();
+  panel.free_.pop_back();
+  return PanelSlot(panel, number);
+}
+
+PanelSlot::~PanelSlot() {
+  if (panel_ == nullptr) return;
+  // Deleting what is in range cannot fail for another reason than being absent.
+  (void)panel_->programs_.erase(number_);
+  panel_->free_.push_back(number_);
+}
+
+Result<> PanelSlot::set(const bpf::Program& program) const { return panel_->programs_.set(number_, program.fd()); }
+
+std::map<std::string, int> Panel::shared_maps() const {
+  std::map<std::string, int> maps{{"pcn_panel", programs_.fd()}};
+  if (scratch_.fd() >= 0) maps.emplace("pcn_scratch", scratch_.fd());
+  return maps;
+}
+
+}  // namespace polycube::engine

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The program array through which packets enter cubes, one for the TC hook and one for the XDP hooks.
+/// Why: "attach once, swap behind": a slot is replaced in microseconds while packets flow, an attachment is not.
+/// Invariants: outlives its slots.
+/// Threading: not synchronised; used under the engine's lock.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf/map.h"
+#include "bpf/program.h"
+#include "topology/topology.h"
+
+namespace polycube::engine {
+
+/// Hooks whose programs can jump into each other.
+enum class Family { tc, xdp };
+[[nodiscard]] inline Family family_of(topology::Hook hook) {
+  return hook == topology::Hook::tc ? Family::tc : Family::xdp;
+}
+
+class Panel {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Panel>> create(Family family);
+
+  /// The maps that every program of the family shares, by name.
+  [[nodiscard]] std::map<std::string, int> shared_maps() const;
+
+ private:
+  friend class PanelSlot;
+  Panel() = default;
+  bpf::Map programs_;
+  bpf::Map scratch_;  ///< XDP only
+  std::vector<std::uint16_t> free_;
+};
+
+/// One slot of a panel, empty at first. Destroying it empties and frees the slot, so this comes after a grace period
+/// since the last program that could jump there was replaced.
+class PanelSlot {
+ public:
+  /// Errors: limit_exceeded.
+  [[nodiscard]] static Result<PanelSlot> allocate(Panel& panel);
+  PanelSlot(PanelSlot&& other) noexcept : panel_(std::exchange(other.panel_, nullptr)), number_(other.number_) {}
+  PanelSlot& operator=(PanelSlot&& other) = delete;
+  ~PanelSlot();
+
+  [[nodiscard]] std::uint16_t number() const { return number_; }
+  [[nodiscard]] Result<> set(const bpf::Program& program) const;
+
+ private:
+  PanelSlot(Panel& panel, std::uint16_t number) : panel_(&panel), number_(number) {}
+  Panel* panel_;
+  std::uint16_t number_;
+};
+
+}  // namespace polycube::engine
