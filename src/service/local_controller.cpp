@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/local_controller.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <set>
+
+#include "base/log.h"
+#include "engine/port_names.h"
+#include "model/state.h"
+#include "service/cube_tree.h"
+
+namespace polycube::service {
+
+using topology::PortName;
+
+namespace {
+
+// RFC 4122, 4.4.
+std::string random_uuid() {
+  static thread_local std::mt19937_64 generator(std::random_device{}());
+  std::uint64_t high = generator();
+  std::uint64_t low = generator();
+  high = (high & ~0xf000ULL) | 0x4000ULL;
+  low = (low & ~(3ULL << 62)) | (2ULL << 62);
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff, low >> 48,
+                     low & 0xffffffffffffULL);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalController>> LocalController::create(const ControllerOptions& options) {
+  PCN_ASSIGN(Catalogue catalogue, Catalogue::find(options.yang_dir, options.service_dirs));
+  std::unique_ptr<LocalController> controller(new LocalController(options, std::move(catalogue)));
+  controller->epoch_ = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  PCN_ASSIGN(controller->engine_, engine::Engine::create(options.programs_dir));
+  const std::unique_lock lock(controller->mutex_);  // the monitor calls back as soon as it runs
+  PCN_ASSIGN(controller->devices_, engine::DeviceMonitor::start([self = controller.get()] { self->follow_devices(); }));
+  controller->sweeper_ =
+      std::jthread([self = controller.get()](const std::stop_token& stop) { self->run_sweeper(stop); });
+  return controller;
+}
+
+LocalController::~LocalController() {
+  sweeper_ = std::jthread();
+  devices_.reset();
+}
+
+std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
+
+// ---- transactions ----------------------------------------------------------------------------------------------------
+
+Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vector<std::string>& if_match) {
+  std::unique_lock lock(mutex_);
+  if (!if_match.empty()) {
+    const bool matches = std::any_of(if_match.begin(), if_match.end(),
+                                     [&](const std::string& tag) { return tag == "*" || tag == etag(); });
+    if (!matches)
+      return fail(ErrorCode::precondition_failed, "the configuration has changed; it is now \"{}\"", etag());
+  }
+  auto candidate = datastore_.edit(edit);
+  if (!candidate) {
+    // What only the fast path has put into a table can be changed like what was configured.
+    PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
+    PCN_TRY(edit_learned(edit, target, candidate.error()));
+    return EditReply{false, {}, etag()};
+  }
+  PCN_TRY(commit(*candidate));
+  if (edit.method == model::Method::remove) {
+    PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
+    PCN_TRY(clear_whole_list(target));
+  }
+  return EditReply{candidate->created, candidate->location, etag()};
+}
+
+Result<topology::Topology> LocalController::topology_of(const model::Candidate& candidate) const {
+  topology::Topology after = topology_;
+  for (const auto& [id, change] : candidate.changes)
+    if (!change.after) after.cubes.erase(id.name);
+  for (const auto& [id, change] : candidate.changes) {
+    if (!change.after) continue;
+    PCN_ASSIGN(topology::Cube cube, to_topology(*change.after, *schema()->service(id.service)));
+    after.cubes[id.name] = std::move(cube);
+  }
+  topology::assign_indexes(topology_, after);
+  return after;
+}
+
+Result<> LocalController::add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const {
+  for (const auto& [id, change] : candidate.changes) {
+    if (!change.after) continue;
+    PCN_ASSIGN(transaction.packages[id.service], catalogue_.package(id.service));
+    for (const model::TableBinding& binding : schema()->service(id.service)->bindings) {
+      if (!binding.config) continue;
+      model::RowChanges rows = model::changes(change.before.get(), change.after.get(), binding);
+      if (!rows.empty()) transaction.tables[id.name].push_back({&binding, std::move(rows)});
+    }
+  }
+  return {};
+}
+
+topology::Devices LocalController::usable_devices(const topology::Topology& candidate) const {
+  topology::Devices devices = devices_->current();
+  if (refused_devices_.empty()) return devices;
+  // A device that was refused is tried again when somebody asks for it anew.
+  std::set<std::string> asked_for;
+  for (const auto& [name, cube] : candidate.cubes) {
+    auto before = topology_.cubes.find(name);
+    for (const auto& [port_name, port] : cube.ports) {
+      if (before != topology_.cubes.end()) {
+        auto old = before->second.ports.find(port_name);
+        if (old != before->second.ports.end() && old->second == port) continue;
+      }
+      asked_for.insert(port.peer);
+    }
+  }
+  std::erase_if(devices, [&](const auto& device) {
+    return refused_devices_.contains(device.second.index) && !asked_for.contains(device.first);
+  });
+  return devices;
+}
+
+Result<> LocalController::commit(const model::Candidate& candidate) {
+  if (candidate.changes.empty()) return {};
+  PCN_ASSIGN(topology::Topology after, topology_of(candidate));
+  PCN_TRY(devices_->refresh());
+  const topology::Devices devices = usable_devices(after);
+  if (auto violation = topology::check(topology_, after, devices)) {
+    violation->error.path = path_of(after.cubes.at(violation->cube).service, violation->cube, violation->port, "peer");
+    return tl::unexpected<Error>(std::move(violation->error));
+  }
+  topology::Wiring wiring = topology::wire(after, devices);
+  engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
+  PCN_TRY(add_table_changes(candidate, transaction));
+  PCN_TRY(engine_->apply(transaction));
+  datastore_.publish(candidate);
+  topology_ = std::move(after);
+  wiring_ = std::move(wiring);
+  identify(candidate);
+  revision_++;
+  return {};
+}
+
+void LocalController::identify(const model::Candidate& candidate) {
+  for (const auto& [id, change] : candidate.changes) {
+    const std::string prefix = id.name + ":";
+    auto cube = topology_.cubes.find(id.name);
+    std::erase_if(uuids_, [&](const auto& entry) {
+      if (entry.first == id.name) return cube == topology_.cubes.end();
+      return entry.first.starts_with(prefix) &&
+             (cube == topology_.cubes.end() || !cube->second.ports.contains(entry.first.substr(prefix.size())));
+    });
+    if (cube == topology_.cubes.end()) continue;
+    if (!change.before) uuids_[id.name] = random_uuid();
+    for (const auto& [port, value] : cube->second.ports)
+      if (std::string& uuid = uuids_[prefix + port]; uuid.empty()) uuid = random_uuid();
+  }
+}
+
+// ---- entries that only a table has -----------------------------------------------------------------------------------
+
+struct LocalController::Learned {
+  const engine::BoundTable* table;
+  engine::TableAccess access;
+  engine::PortNames ports;
+  std::vector<std::string> keys;  ///< empty: the whole list
+  std::size_t depth;              ///< steps of the target up to the entry
+};
+
+std::optional<LocalController::Learned> LocalController::find_learned(const model::Target& target) const {
+  if (!target.cube) return std::nullopt;
+  const engine::Cube* cube = engine_->cube(target.cube->name);
+  auto described = topology_.cubes.find(target.cube->name);
+  if (cube == nullptr || described == topology_.cubes.end()) return std::nullopt;
+  for (const engine::BoundTable& table : cube->package().tables()) {
+    const model::TableBinding& binding = *table.binding;
+    if (binding.kind != model::BindingKind::list || !binding.config || target.steps.size() <= binding.path.size())
+      continue;
+    std::vector<std::string> keys;
+    bool same = true;
+    for (std::size_t i = 0; i < binding.path.size() && same; i++) {
+      const model::PathStep& step = target.steps[i + 1];
+      same = step.name == binding.path[i];
+      keys.insert(keys.end(), step.keys.begin(), step.keys.end());
+    }
+    auto access = same ? cube->table(binding) : fail(ErrorCode::data_missing, "another node");
+    if (access && !access->map.is_array())
+      return Learned{&table, *access, engine::port_names(described->second), std::move(keys), binding.path.size() + 1};
+  }
+  return std::nullopt;
+}
+
+Result<> LocalController::edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason) {
+  auto learned = find_learned(target);
+  if (reason.code != ErrorCode::data_missing || !learned) return tl::unexpected<Error>(reason);
+  const auto& leaves = learned->table->binding->leaves;
+  const auto key_count =
+      static_cast<std::size_t>(std::count_if(leaves.begin(), leaves.end(), [](const auto& leaf) { return leaf.key; }));
+  const bool whole_entry = target.steps.size() == learned->depth;
+  if (learned->keys.empty() && whole_entry && edit.method == model::Method::remove) return learned->access.clear();
+  if (learned->keys.size() != key_count) return tl::unexpected<Error>(reason);
+  PCN_ASSIGN(auto rows, learned->access.read(learned->ports, std::nullopt));
+  auto row = std::find_if(rows.begin(), rows.end(), [&](const model::Row& candidate) {
+    return std::equal(learned->keys.begin(), learned->keys.end(), candidate.begin(),
+                      [](const std::string& key, const auto& cell) { return cell && *cell == key; });
+  });
+  if (row == rows.end()) return tl::unexpected<Error>(reason);
+  if (edit.method == model::Method::remove && whole_entry) return learned->access.remove(*row, learned->ports);
+  if (edit.method != model::Method::patch) return tl::unexpected<Error>(reason);
+  // A learned entry that is changed becomes a configured one.
+  PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, *row));
+  PCN_ASSIGN(const model::Candidate candidate, datastore_.edit({adoption, edit}));
+  return commit(candidate);
+}
+
+// The edit that makes a table's row an entry of the configuration.
+Result<model::Edit> LocalController::adopt(const model::Target& target, const Learned& learned, model::Row row) const {
+  const model::TableBinding& binding = *learned.table->binding;
+  for (std::size_t i = 0; i < row.size(); i++)
+    if (!binding.leaves[i].config) row[i].reset();
+  model::DataTree tree(schema());
+  PCN_TRY(model::add_leaf(tree, cube_xpath(*target.cube) + "/name", target.cube->name));
+  PCN_TRY(model::add_rows(tree, binding, {row}));
+  std::string path = list_path(*target.cube, binding) + "=";
+  for (std::size_t i = 0; i < learned.keys.size(); i++) path += (i > 0 ? "," : "") + model::encode_key(learned.keys[i]);
+  PCN_ASSIGN(std::string body, model::print(tree, path, model::ReadOptions{}));
+  return model::Edit{model::Method::put, std::move(path), std::move(body), model::Format::json};
+}
+
+Result<> LocalController::clear_whole_list(const model::Target& target) {
+  auto learned = find_learned(target);
+  if (!learned || !learned->keys.empty() || target.steps.size() != learned->depth) return {};
+  return learned->access.clear();
+}
+
+// ---- operations ------------------------------------------------------------------------------------------------------
+
+Result<std::string> LocalController::invoke_action(const std::string& path, const std::string& body,
+                                                   model::Format format) {
+  PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
+  if (target.kind != model::Target::Kind::action || !target.cube)
+    return fail(ErrorCode::operation_not_supported, "this is not an action");
+  PCN_ASSIGN(auto input, model::parse_input(*schema(), path, body, format));
+  std::unique_lock lock(mutex_);
+  const model::CubeTree* tree = datastore_.find(target.cube->name);
+  const engine::Cube* cube = engine_->cube(target.cube->name);
+  if (tree == nullptr || cube == nullptr)
+    return fail(ErrorCode::data_missing, "Cube {} does not exist", target.cube->name);
+  const model::ServiceModel& service = *schema()->service(target.cube->service);
+  for (const auto& clear : service.clears) {
+    const bool same =
+        clear.path.size() + 1 == target.steps.size() &&
+        std::equal(clear.path.begin(), clear.path.end(), target.steps.begin() + 1,
+                   [](const std::string& name, const model::PathStep& step) { return name == step.name; });
+    if (!same) continue;
+    for (const model::TableBinding& binding : service.bindings) {
+      if (binding.table != clear.table || binding.kind != model::BindingKind::list) continue;
+      if (!model::rows(**tree, binding).empty()) {
+        const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
+        PCN_ASSIGN(const model::Candidate candidate, datastore_.edit(remove));
+        PCN_TRY(commit(candidate));
+      }
+      PCN_ASSIGN(engine::TableAccess table, cube->table(binding));
+      PCN_TRY(table.clear());
+    }
+    return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
+  }
+  return fail(ErrorCode::operation_not_supported, "service {} does not carry out this action", target.cube->service);
+}
+
+Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
+  PCN_ASSIGN(auto input, model::parse_input(*schema(), rpc, body, format));
+  std::unique_lock lock(mutex_);
+  if (rpc == "polycube:connect") {
+    PCN_TRY(connect(input));
+  } else if (rpc == "polycube:disconnect") {
+    PCN_TRY(disconnect(input));
+  } else if (rpc == "polycube:attach" || rpc == "polycube:detach") {
+    PCN_TRY(refuse_attachment(input));
+  } else {
+    return fail(ErrorCode::operation_not_supported, "operation {} is not available", rpc);
+  }
+  return std::string();
+}
+
+Result<> LocalController::refuse_attachment(const std::map<std::string, std::string>& input) const {
+  const std::string& cube = input.at("cube");
+  if (!topology_.cubes.contains(cube)) return fail(ErrorCode::data_missing, "Cube {} does not exist", cube);
+  return fail(ErrorCode::operation_not_supported, "Cube {} is not transparent", cube);
+}
+
+Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::string>>& peers) {
+  std::vector<model::Edit> edits;
+  for (const auto& [port, peer] : peers) edits.push_back(peer_edit(topology_.cubes.at(port.cube).service, port, peer));
+  PCN_ASSIGN(const model::Candidate candidate, datastore_.edit(edits));
+  return commit(candidate);
+}
+
+namespace {
+
+Result<const topology::Port*> find_port(const topology::Topology& topology, const PortName& name) {
+  auto cube = topology.cubes.find(name.cube);
+  if (cube == topology.cubes.end()) return fail(ErrorCode::data_missing, "Cube {} does not exist", name.cube);
+  auto port = cube->second.ports.find(name.port);
+  if (port == cube->second.ports.end()) return fail(ErrorCode::data_missing, "Port {} does not exist", name.port);
+  return &port->second;
+}
+
+}  // namespace
+
+Result<> LocalController::connect(const std::map<std::string, std::string>& input) {
+  const std::string& first = input.at("peer1");
+  const std::string& second = input.at("peer2");
+  const auto first_port = topology::parse_port_name(first);
+  const auto second_port = topology::parse_port_name(second);
+  if (!first_port && !second_port)
+    return fail(ErrorCode::invalid_value, "Error setting peer: one of {} and {} must be a port (cube:port)", first,
+                second);
+  std::vector<std::pair<PortName, std::string>> peers;
+  for (const auto& [name, text, other] :
+       {std::tuple(first_port, first, second), std::tuple(second_port, second, first)}) {
+    if (!name) continue;
+    PCN_ASSIGN(const topology::Port* port, find_port(topology_, *name));
+    if (!port->peer.empty()) return fail(ErrorCode::in_use, "{} already has a peer {}", text, port->peer);
+    peers.emplace_back(*name, other);
+  }
+  return set_peers(peers);
+}
+
+Result<> LocalController::disconnect(const std::map<std::string, std::string>& input) {
+  const std::string& first = input.at("peer1");
+  const std::string& second = input.at("peer2");
+  std::vector<std::pair<PortName, std::string>> peers;
+  for (const auto& [text, other] : {std::pair(first, second), std::pair(second, first)}) {
+    const auto name = topology::parse_port_name(text);
+    if (!name) continue;
+    PCN_ASSIGN(const topology::Port* port, find_port(topology_, *name));
+    if (port->peer == other) peers.emplace_back(*name, "");
+  }
+  const std::size_t sides = (topology::parse_port_name(first) ? 1 : 0) + (topology::parse_port_name(second) ? 1 : 0);
+  if (peers.empty() || peers.size() != sides)
+    return fail(ErrorCode::data_missing, "{} is not connected to {}", first, second);
+  return set_peers(peers);
+}
+
+// ---- devices and time ------------------------------------------------------------------------------------------------
+
+void LocalController::follow_devices() {
+  std::unique_lock lock(mutex_);
+  const topology::Devices all = devices_->current();
+  std::erase_if(refused_devices_, [&](const auto& refused) {
+    return std::none_of(all.begin(), all.end(),
+                        [&](const auto& device) { return device.second.index == refused.first; });
+  });
+  // First without, then with each device that is new, so that one that is refused does not keep others down.
+  std::set<int> wired;
+  for (const auto& [cube, wires] : wiring_)
+    for (const auto& [port, wire] : wires)
+      if (wire.kind == topology::Wire::Kind::device) wired.insert(wire.device);
+  topology::Devices devices;
+  std::vector<std::string> fresh;
+  for (const auto& [name, device] : all) {
+    if (refused_devices_.contains(device.index)) continue;
+    if (wired.contains(device.index)) {
+      devices.emplace(name, device);
+    } else {
+      fresh.push_back(name);
+    }
+  }
+  const auto rewire = [&]() -> Result<> {
+    topology::Wiring wiring = topology::wire(topology_, devices);
+    if (wiring == wiring_) return {};
+    PCN_TRY(engine_->apply({topology_, topology_, wiring, devices, {}, {}}));
+    wiring_ = std::move(wiring);
+    return {};
+  };
+  if (auto done = rewire(); !done)
+    log::error("cannot follow a change of the network devices: {}", done.error().message);
+  for (const std::string& name : fresh) {
+    const topology::Device& device = all.at(name);
+    devices.emplace(name, device);
+    if (auto done = rewire(); !done) {
+      log::error("device {} cannot be wired: {}", name, done.error().message);
+      refused_devices_.emplace(device.index, done.error().message);
+      devices.erase(name);
+    }
+  }
+}
+
+void LocalController::run_sweeper(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wakeup;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    wakeup.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
+    if (!stop.stop_requested()) expire_entries();
+  }
+}
+
+// Often enough that a table does not hold many stale entries, seldom enough that scanning it does not matter.
+void LocalController::expire_entries() {
+  constexpr std::uint64_t longest = 30;
+  std::shared_lock lock(mutex_);
+  const std::uint64_t now = engine::monotonic_now() / 1'000'000'000U;
+  std::erase_if(swept_, [&](const auto& entry) { return datastore_.find(entry.first) == nullptr; });
+  for (const auto& [id, tree] : datastore_.cubes()) {
+    for (const model::TableBinding& binding : schema()->service(id.service)->bindings) {
+      const auto age = max_age(*tree, binding);
+      if (!age) continue;
+      std::uint64_t& last = swept_[id.name];
+      if (now - last < std::clamp<std::uint64_t>(*age / 4, 1, longest)) continue;
+      last = now;
+      auto table = engine_->cube(id.name)->table(binding);
+      auto expired = table ? table->expire(*age) : tl::unexpected<Error>(table.error());
+      if (!expired) log::error("cube {}: {}", id.name, expired.error().message);
+    }
+  }
+}
+
+std::optional<std::uint64_t> LocalController::max_age(const model::DataTree& cube,
+                                                      const model::TableBinding& binding) const {
+  if (!binding.max_age_path) return std::nullopt;
+  const auto text = model::leaf(cube, *binding.max_age_path);
+  if (!text) return std::nullopt;
+  return std::stoull(*text);
+}
+
+}  // namespace polycube::service

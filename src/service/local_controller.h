@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The controller of this machine's cubes.
+/// Why: one place in which a request becomes a candidate, a plan, and an effect.
+/// Invariants: datastore, topology and data path describe the same state whenever the lock is free. A device that the
+/// kernel refuses to give us when it comes back (a foreign XDP program) leaves its port down and is reported, and does
+/// not stand in the way of other requests.
+/// Threading: safe from every thread. One lock: writers alone, readers beside each other.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <shared_mutex>
+#include <thread>
+
+#include "engine/devices.h"
+#include "engine/engine.h"
+#include "model/datastore.h"
+#include "service/catalogue.h"
+#include "service/controller.h"
+
+namespace polycube::service {
+
+struct ControllerOptions {
+  std::filesystem::path yang_dir;      ///< polycube-base.yang, polycube.yang
+  std::filesystem::path programs_dir;  ///< the engine's own objects
+  std::vector<std::filesystem::path> service_dirs;
+  std::string version;  ///< of the daemon
+};
+
+class LocalController : public Controller {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<LocalController>> create(const ControllerOptions& options);
+  ~LocalController() override;  ///< takes all cubes down
+
+  [[nodiscard]] Result<ReadReply> read(const std::string& path, const model::ReadOptions& options) override;
+  [[nodiscard]] Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match) override;
+  [[nodiscard]] Result<std::string> invoke_action(const std::string& path, const std::string& body,
+                                                  model::Format format) override;
+  [[nodiscard]] Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body,
+                                               model::Format format) override;
+  [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return catalogue_.schema(); }
+
+ private:
+  struct Learned;  ///< an entry that only a table has
+  LocalController(const ControllerOptions& options, Catalogue catalogue)
+      : options_(options), catalogue_(std::move(catalogue)), datastore_(catalogue_.schema()) {}
+
+  // All of these are called with the lock held.
+  [[nodiscard]] Result<> commit(const model::Candidate& candidate);
+  [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
+  [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
+  [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
+  void identify(const model::Candidate& candidate);
+  [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
+  [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
+  [[nodiscard]] Result<model::Edit> adopt(const model::Target& target, const Learned& learned, model::Row row) const;
+  [[nodiscard]] Result<> clear_whole_list(const model::Target& target);
+  [[nodiscard]] Result<> connect(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<> disconnect(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<> refuse_attachment(const std::map<std::string, std::string>& input) const;
+  [[nodiscard]] Result<> set_peers(const std::vector<std::pair<topology::PortName, std::string>>& peers);
+  [[nodiscard]] std::string etag() const;
+
+  // State for replies.
+  [[nodiscard]] Result<model::DataTree> forest(const model::Target& target) const;
+  [[nodiscard]] Result<model::DataTree> cube_with_state(const model::CubeId& id, const model::Target& target) const;
+  [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const model::Target& target) const;
+  [[nodiscard]] Result<> add_cube_list(model::DataTree& forest) const;
+  [[nodiscard]] Result<> add_services(model::DataTree& forest) const;
+  [[nodiscard]] Result<> add_devices(model::DataTree& forest) const;
+  [[nodiscard]] std::optional<std::uint64_t> max_age(const model::DataTree& cube,
+                                                     const model::TableBinding& binding) const;
+
+  void follow_devices();
+  void expire_entries();
+  void run_sweeper(const std::stop_token& stop);
+
+  ControllerOptions options_;
+  Catalogue catalogue_;
+  mutable std::shared_mutex mutex_;
+  model::Datastore datastore_;
+  topology::Topology topology_;
+  topology::Wiring wiring_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::DeviceMonitor> devices_;
+  std::map<int, std::string> refused_devices_;  ///< interface index -> why
+  std::map<std::string, std::string> uuids_;    ///< of "cube" and "cube:port"
+  std::uint64_t epoch_ = 0;                     ///< tells this daemon's revisions from another's
+  std::uint64_t revision_ = 0;
+  std::map<std::string, std::uint64_t> swept_;  ///< when a cube's tables were last swept, in seconds
+  std::jthread sweeper_;
+};
+
+}  // namespace polycube::service

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replies: configuration with the state that goes beside it.
+#include <algorithm>
+
+#include "engine/port_names.h"
+#include "model/state.h"
+#include "service/cube_tree.h"
+#include "service/local_controller.h"
+
+namespace polycube::service {
+
+namespace {
+
+// Whether the target is the bound node, above it, or below it.
+bool concerns(const model::Target& target, const model::TableBinding& binding) {
+  for (std::size_t i = 0; i + 1 < target.steps.size() && i < binding.path.size(); i++)
+    if (target.steps[i + 1].name != binding.path[i]) return false;
+  return true;
+}
+
+bool names(const model::Target& target, const std::string& node) {
+  return target.kind == model::Target::Kind::datastore || target.steps.front().name == node;
+}
+
+Result<> add_statistics(model::DataTree& tree, const std::string& node, const engine::PortStatistics& port) {
+  PCN_TRY(model::add_leaf(tree, node + "/in-pkts", std::to_string(port.in_packets)));
+  PCN_TRY(model::add_leaf(tree, node + "/in-octets", std::to_string(port.in_bytes)));
+  PCN_TRY(model::add_leaf(tree, node + "/out-pkts", std::to_string(port.out_packets)));
+  return model::add_leaf(tree, node + "/out-octets", std::to_string(port.out_bytes));
+}
+
+std::vector<std::uint16_t> indexes_of(const topology::Cube& cube) {
+  std::vector<std::uint16_t> indexes;
+  for (const auto& [name, port] : cube.ports) indexes.push_back(port.index);
+  return indexes;
+}
+
+const char* status_of(const topology::Wiring& wiring, const std::string& cube, const topology::Port& port,
+                      const topology::Devices& devices) {
+  auto wires = wiring.find(cube);
+  if (wires == wiring.end()) return "DOWN";
+  auto wire = wires->second.find(port.index);
+  return wire != wires->second.end() && topology::is_up(wire->second, devices) ? "UP" : "DOWN";
+}
+
+}  // namespace
+
+Result<ReadReply> LocalController::read(const std::string& path, const model::ReadOptions& options) {
+  PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
+  if (target.kind == model::Target::Kind::action)
+    return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
+  std::shared_lock lock(mutex_);
+  PCN_ASSIGN(const model::DataTree data, forest(target));
+  std::string tag = etag();
+  lock.unlock();
+  PCN_ASSIGN(std::string body, model::print(data, path, options));
+  return ReadReply{std::move(body), std::move(tag)};
+}
+
+Result<model::DataTree> LocalController::forest(const model::Target& target) const {
+  model::DataTree data(schema());
+  for (const auto& [id, tree] : datastore_.cubes()) {
+    if (target.cube ? *target.cube != id : !names(target, id.service)) continue;
+    PCN_ASSIGN(model::DataTree cube, cube_with_state(id, target));
+    PCN_TRY(model::append(data, std::move(cube)));
+  }
+  if (!target.cube) PCN_TRY(add_machine_state(data, target));
+  return data;
+}
+
+Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id, const model::Target& target) const {
+  PCN_ASSIGN(model::DataTree tree, datastore_.cubes().at(id)->duplicate());
+  const topology::Cube& described = topology_.cubes.at(id.name);
+  const engine::Cube& cube = *engine_->cube(id.name);
+  PCN_TRY(model::add_leaf(tree, "uuid", uuids_.at(id.name)));
+  PCN_TRY(model::add_leaf(tree, "service-name", id.service));
+  PCN_ASSIGN(const engine::CubeStatistics statistics, cube.statistics(indexes_of(described)));
+  for (const auto& [reason, packets] : statistics.drops)
+    PCN_TRY(model::add_leaf(tree, fmt::format("drops[reason='{}']/packets", reason), std::to_string(packets)));
+  const topology::Devices devices = devices_->current();
+  for (const auto& [name, port] : described.ports) {
+    const std::string node = fmt::format("ports[name={}]", model::quote_key(name));
+    PCN_TRY(model::add_leaf(tree, node + "/uuid", uuids_.at(id.name + ":" + name)));
+    PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
+    PCN_TRY(add_statistics(tree, node + "/statistics", statistics.ports.at(port.index)));
+  }
+  const engine::PortNames ports = engine::port_names(described);
+  for (const engine::BoundTable& table : cube.package().tables()) {
+    const model::TableBinding& binding = *table.binding;
+    // Configured leaves and containers are what the configuration says; only lists hold more than that.
+    if (!concerns(target, binding) || (binding.config && binding.kind != model::BindingKind::list)) continue;
+    PCN_ASSIGN(const engine::TableAccess access, cube.table(binding));
+    PCN_ASSIGN(const auto rows, access.read(ports, max_age(tree, binding)));
+    PCN_TRY(model::add_rows(tree, binding, rows));
+  }
+  return tree;
+}
+
+Result<> LocalController::add_machine_state(model::DataTree& data, const model::Target& target) const {
+  if (names(target, "version")) PCN_TRY(model::add_leaf(data, "/polycube:version/polycubed", options_.version));
+  if (names(target, "services")) PCN_TRY(add_services(data));
+  if (names(target, "cubes")) PCN_TRY(add_cube_list(data));
+  if (names(target, "netdevs")) PCN_TRY(add_devices(data));
+  if (names(target, "yang-library") || names(target, "modules-state")) PCN_TRY(model::add_yang_library(data));
+  return {};
+}
+
+Result<> LocalController::add_services(model::DataTree& data) const {
+  for (const auto& [name, entry] : catalogue_.entries()) {
+    const std::string node = fmt::format("/polycube:services/service[name={}]", model::quote_key(name));
+    PCN_TRY(model::add_leaf(data, node + "/path", entry.folder.string()));
+    if (const model::ServiceModel* service = schema()->service(name); service != nullptr) {
+      PCN_TRY(model::add_leaf(data, node + "/description", service->description));
+      PCN_TRY(model::add_leaf(data, node + "/version", service->version));
+    }
+    if (!entry.package) PCN_TRY(model::add_leaf(data, node + "/error", entry.error.message));
+  }
+  return {};
+}
+
+Result<> LocalController::add_cube_list(model::DataTree& data) const {
+  const topology::Devices devices = devices_->current();
+  for (const auto& [name, described] : topology_.cubes) {
+    const std::string node = fmt::format("/polycube:cubes/cube[name={}]", model::quote_key(name));
+    PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(name)->statistics(indexes_of(described)));
+    PCN_TRY(model::add_leaf(data, node + "/uuid", uuids_.at(name)));
+    PCN_TRY(model::add_leaf(data, node + "/service-name", described.service));
+    PCN_TRY(model::add_leaf(data, node + "/type", std::string(topology::to_string(described.hook))));
+    PCN_TRY(model::add_leaf(data, node + "/loglevel", described.log_level));
+    std::uint64_t drops = 0;
+    for (const auto& [reason, packets] : statistics.drops) drops += packets;
+    PCN_TRY(model::add_leaf(data, node + "/drops", std::to_string(drops)));
+    for (const auto& [port_name, port] : described.ports) {
+      const std::string entry = fmt::format("{}/ports[name={}]", node, model::quote_key(port_name));
+      PCN_TRY(model::add_leaf(data, entry + "/uuid", uuids_.at(name + ":" + port_name)));
+      PCN_TRY(model::add_leaf(data, entry + "/status", status_of(wiring_, name, port, devices)));
+      PCN_TRY(model::add_leaf(data, entry + "/peer", port.peer));
+      PCN_TRY(add_statistics(data, entry, statistics.ports.at(port.index)));
+    }
+  }
+  return {};
+}
+
+Result<> LocalController::add_devices(model::DataTree& data) const {
+  std::map<std::string, std::string> peers;
+  for (const auto& [name, cube] : topology_.cubes)
+    for (const auto& [port_name, port] : cube.ports) peers.emplace(port.peer, name + ":" + port_name);
+  for (const auto& [name, device] : devices_->current()) {
+    const std::string node = fmt::format("/polycube:netdevs/netdev[name={}]", model::quote_key(name));
+    PCN_TRY(model::add_leaf(data, node + "/index", std::to_string(device.index)));
+    PCN_TRY(model::add_leaf(data, node + "/status", device.running ? "UP" : "DOWN"));
+    PCN_TRY(model::add_leaf(data, node + "/mac", device.mac));
+    PCN_TRY(model::add_leaf(data, node + "/mtu", std::to_string(device.mtu)));
+    for (const std::string& address : device.addresses)
+      PCN_TRY(model::add_leaf(data, fmt::format("{}/addresses[.={}]", node, model::quote_key(address)), address));
+    if (auto peer = peers.find(name); peer != peers.end()) PCN_TRY(model::add_leaf(data, node + "/peer", peer->second));
+  }
+  return {};
+}
+
+}  // namespace polycube::service
