@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The bytes of one client, with deadlines and bounds.
+/// Why: httplib's own stream limits the wait for each byte, which a client that trickles bytes never exceeds. Here the
+/// whole request and the whole reply have one deadline each, and what is read is counted.
+/// Invariants: no call waits beyond the deadline of its phase; in the phase `handling` there is none, because the
+/// controller is at work and a transaction is never cut short. `since()` is when the phase began.
+/// Threading: one thread reads and writes; any thread may ask for the phase and interrupt().
+/// Source: RFC 9112.
+#pragma once
+
+#include <httplib.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+
+#include "base/fd.h"
+
+namespace polycube::api {
+
+/// Bounds of the transport. Times are for the whole of what they name, not for each byte.
+struct Limits {
+  std::size_t body = std::size_t{16} << 20;         ///< bytes of one request's body: over 100,000 list entries
+  std::size_t header = std::size_t{64} << 10;       ///< bytes of request line and header section
+  std::size_t all_bodies = std::size_t{256} << 20;  ///< bytes of the bodies that are held at one time
+  std::size_t connections = 512;                    ///< further ones take the place of the longest waiting
+  std::size_t requests_per_connection = 100'000;
+  std::chrono::milliseconds receive_timeout{10'000};  ///< from connecting, or a request's first byte, to its last byte
+  std::chrono::milliseconds idle_timeout{60'000};     ///< between two requests
+  std::chrono::milliseconds reply_timeout{30'000};    ///< until the client has taken the reply
+  std::chrono::milliseconds linger_timeout{2'000};    ///< for a client to stop sending what was refused
+};
+
+class Connection final : public httplib::Stream {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class Phase { idle, receiving, handling, replying, closing };
+
+  Connection(Fd fd, const Limits& limits);
+
+  /// Begins a phase. `timeout` is counted from now; it is ignored for `handling`.
+  void enter(Phase phase, std::chrono::milliseconds timeout = {});
+  [[nodiscard]] Phase phase() const { return phase_.load(); }
+  [[nodiscard]] Clock::time_point since() const { return Clock::time_point(Clock::duration(since_.load())); }
+
+  /// Waits for a byte of the client until the deadline. False: none came, or the client has gone.
+  [[nodiscard]] bool wait_readable();
+  /// More bytes than `count` are not read from here on.
+  void allow(std::size_t count);
+  [[nodiscard]] bool exhausted() const { return exhausted_; }
+  [[nodiscard]] bool timed_out() const { return timed_out_; }
+
+  /// Reads and forgets until the client stops sending, at most until the deadline: a reply that was sent before the
+  /// request was read to its end would be lost in a reset otherwise.
+  void drain();
+  /// Makes every waiting call of the connection's thread return.
+  void interrupt();
+  /// From here on replies have to be taken within a second.
+  void hurry() { hurried_ = true; }
+
+  bool is_readable() const override { return true; }
+  bool is_writable() const override { return true; }
+  ssize_t read(char* data, std::size_t size) override;
+  ssize_t write(const char* data, std::size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  socket_t socket() const override { return fd_.get(); }
+
+ private:
+  [[nodiscard]] bool wait(short events);
+  [[nodiscard]] bool fill();
+
+  Fd fd_;
+  const Limits& limits_;
+  std::atomic<Phase> phase_{Phase::idle};
+  std::atomic<Clock::rep> since_;
+  std::atomic<bool> interrupted_ = false;
+  std::atomic<bool> hurried_ = false;
+  Clock::time_point deadline_;
+  std::size_t allowed_ = 0;
+  bool exhausted_ = false;
+  bool timed_out_ = false;
+  std::array<char, 16384> buffer_;  ///< httplib reads headers byte by byte
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace polycube::api

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/// HTTP/1.1 over one Connection: reads requests, asks the handler, writes replies.
+/// Why: httplib parses and prints HTTP. Its accept loop, thread pool and per-byte timeouts are not used: they let slow
+/// clients occupy every worker. Only its processing of one request over a stream is.
+/// Invariants: a request is handed on only when it is complete and within the bounds; every refusal is an answer of the
+/// API (ietf-restconf:errors) if the client can still be answered; where the end of a request is in doubt (conflicting
+/// lengths, unread body) the connection ends with the answer.
+/// Threading: serve() may run on many threads at once, each with its own connection.
+/// Source: RFC 9112, 6 and 9.
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+#include "api/connection.h"
+#include "api/http.h"
+
+namespace polycube::api {
+
+using RequestHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+class Exchange final : private httplib::Server {
+ public:
+  Exchange(RequestHandler handler, const Limits& limits);
+
+  /// Serves one client until it leaves, exceeds a bound, or `stopping` becomes true. `tcp`: the Host must name this
+  /// machine, or a web page could reach the API under a name of its own (DNS rebinding).
+  void serve(Connection& connection, bool tcp, const std::atomic<bool>& stopping);
+
+ private:
+  struct Current;
+
+  void prepare(Current& current, httplib::Request& request) const;
+  void receive(Current& current, httplib::Response& response, const httplib::ContentReader& reader);
+  void answer(Current& current, httplib::Response& response);
+  static void refuse(Current& current, int status, ErrorCode code, std::string message);
+  static void put(Current& current, httplib::Response& response, HttpResponse reply);
+  void explain(Current& current, const httplib::Request& request, httplib::Response& response) const;
+
+  /// The exchange that this thread is in: httplib's callbacks have no room for an argument of ours.
+  static thread_local Current* current_;
+
+  const RequestHandler handler_;
+  const Limits& limits_;
+  std::atomic<std::size_t> held_ = 0;  ///< bytes of all bodies
+};
+
+}  // namespace polycube::api

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A controller for tests of the API that remembers what it was asked and answers what it was told to.
+/// Threading: as its members.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "service/controller.h"
+
+namespace polycube::api {
+
+class FakeController : public service::Controller {
+ public:
+  explicit FakeController(std::shared_ptr<const model::Schema> schema) : schema_(std::move(schema)) {}
+
+  Result<service::ReadReply> read(const std::string& path, const model::ReadOptions& options) override {
+    return on_read(path, options);
+  }
+  Result<service::EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match) override {
+    return on_edit(edit, if_match);
+  }
+  Result<std::string> invoke_action(const std::string& path, const std::string& body, model::Format format) override {
+    return on_action(path, body, format);
+  }
+  Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) override {
+    return on_rpc(rpc, body, format);
+  }
+  std::shared_ptr<const model::Schema> schema() const override { return schema_; }
+
+  std::function<Result<service::ReadReply>(const std::string&, const model::ReadOptions&)> on_read =
+      [](const auto&, const auto&) { return service::ReadReply{"{}", "r1"}; };
+  std::function<Result<service::EditReply>(const model::Edit&, const std::vector<std::string>&)> on_edit =
+      [](const auto&, const auto&) { return service::EditReply{false, "", "r2"}; };
+  std::function<Result<std::string>(const std::string&, const std::string&, model::Format)> on_action =
+      [](const auto&, const auto&, auto) { return std::string(); };
+  std::function<Result<std::string>(const std::string&, const std::string&, model::Format)> on_rpc =
+      [](const auto&, const auto&, auto) { return std::string(); };
+
+ private:
+  std::shared_ptr<const model::Schema> schema_;
+};
+
+/// The models of this repository.
+inline Result<std::shared_ptr<const model::Schema>> load_schema(const std::filesystem::path& source) {
+  std::vector<std::filesystem::path> services;
+  for (const std::string name : {"helloworld", "simplebridge", "simpleforwarder"}) {
+    services.push_back(source / "cubes" / name / (name + ".yang"));
+  }
+  return model::Schema::load(source / "yang", services);
+}
+
+}  // namespace polycube::api

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/// An HTTP exchange as plain values.
+/// Why: what the API answers is decided without a socket, so it can be tested and fuzzed by calling a function.
+/// Invariants: `target` is the request-target as it was received (percent-encoded); header names compare without regard
+/// to letter case. The reply to HEAD holds the body of the reply to GET; the transport leaves it out.
+/// Threading: plain values.
+/// Source: RFC 9110, RFC 9112.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace polycube::api {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method;
+  std::string target;
+  Headers headers;
+  std::string body;
+};
+
+struct HttpResponse {
+  int status = 200;
+  Headers headers;
+  std::string body;
+};
+
+/// The value of a header; the values of one that is repeated are joined with ", " (RFC 9110, 5.3).
+[[nodiscard]] std::optional<std::string> find_header(const Headers& headers, std::string_view name);
+
+/// Equality of ASCII text without regard to letter case.
+[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+/// Without spaces and tabs at both ends.
+[[nodiscard]] std::string_view trim(std::string_view text);
+
+/// Lower-case ASCII.
+[[nodiscard]] std::string to_lower(std::string_view text);
+
+/// Splits at `separator`, but not inside a quoted-string (RFC 9110, 5.6.4). Parts are trimmed; empty ones are left out.
+[[nodiscard]] std::vector<std::string_view> split_list(std::string_view text, char separator);
+
+}  // namespace polycube::api

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Listening sockets of the API: a Unix socket, and TCP on the loopback addresses only.
+/// Why: who may configure the data path is decided by the permissions of the Unix socket. TCP has no such check yet, so
+/// it never leaves the machine.
+/// Invariants: the socket's file appears with its final permissions; one that a running daemon serves is never taken
+/// over, one that a dead daemon left is replaced. The file is removed with its owner, unless someone else replaced it.
+/// Threading: one owner.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace polycube::api {
+
+struct TcpAddress {
+  std::string host;        ///< numeric, without brackets
+  std::uint16_t port = 0;  ///< 0: any free one
+};
+
+/// "127.0.0.1:9000", "[::1]:9000" or "localhost:9000" (which is 127.0.0.1). Errors: invalid_value when it is none of
+/// these, access_denied for an address that is not a loopback address.
+[[nodiscard]] Result<TcpAddress> parse_tcp_address(std::string_view text);
+
+class UnixListener {
+ public:
+  /// Creates missing parent folders. Errors: in_use, invalid_value, system.
+  [[nodiscard]] static Result<UnixListener> listen(const std::filesystem::path& path);
+
+  UnixListener() = default;
+  UnixListener(UnixListener&& other) noexcept;
+  UnixListener& operator=(UnixListener&& other) noexcept;
+  ~UnixListener();
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  Fd fd_;
+  std::filesystem::path path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+class TcpListener {
+ public:
+  /// Errors: access_denied for an address that is not a loopback address, in_use, system.
+  [[nodiscard]] static Result<TcpListener> listen(const TcpAddress& address);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  Fd fd_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace polycube::api

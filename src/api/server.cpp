@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/server.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include "base/log.h"
+
+namespace polycube::api {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long replies under way may take once the server stops.
+constexpr auto stop_grace = 1s;
+
+/// Sessions that were evicted but whose threads have not ended yet.
+constexpr std::size_t ending_sessions = 64;
+
+void refuse_connection(const Fd& fd) {
+  constexpr std::string_view reply =
+      "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+  [[maybe_unused]] const auto sent = ::send(fd.get(), reply.data(), reply.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+Server::Server(RequestHandler handler, ServerOptions options)
+    : options_(std::move(options)), exchange_(std::move(handler), options_.limits) {}
+
+Server::~Server() { stop(); }
+
+Result<> Server::start() {
+  PCN_ASSIGN(auto unix_listener, UnixListener::listen(options_.socket));
+  std::optional<TcpListener> tcp_listener;
+  if (options_.tcp) {
+    PCN_ASSIGN(tcp_listener, TcpListener::listen(*options_.tcp));
+  }
+  wakeup_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wakeup_) return fail_errno(errno, "eventfd");
+  unix_.emplace(std::move(unix_listener));
+  tcp_ = std::move(tcp_listener);
+  stopping_ = false;
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void Server::stop() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  wake();
+  thread_.join();
+  unix_.reset();
+  tcp_.reset();
+}
+
+void Server::wake() const {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof(one));
+}
+
+void Server::run() {
+  while (!stopping_) {
+    std::array<pollfd, 3> entries = {{{wakeup_.get(), POLLIN, 0}, {unix_->fd(), POLLIN, 0}, {-1, POLLIN, 0}}};
+    if (tcp_) entries[2].fd = tcp_->fd();  // poll() ignores an entry with -1
+    if (::poll(entries.data(), entries.size(), -1) < 0) continue;
+    if (entries[0].revents != 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto got = ::read(wakeup_.get(), &count, sizeof(count));
+    }
+    reap();
+    if (stopping_) break;
+    if (entries[1].revents != 0) accept_all(unix_->fd(), false);
+    if (entries[2].revents != 0) accept_all(tcp_->fd(), true);
+  }
+  drain_sessions();
+}
+
+void Server::accept_all(int listener, bool tcp) {
+  // A bound, so that a flood on one listener does not starve the other.
+  for (int i = 0; i < 64 && !stopping_; ++i) {
+    Fd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd) {
+      admit(std::move(fd), tcp);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      log::warn("a client has to wait: {}", fail_errno(errno, "accept").value().message);
+      make_room();
+      std::this_thread::sleep_for(10ms);  // the connection stays in the backlog; without the pause this would spin
+      reap();
+    }
+    if (errno != EINTR && errno != ECONNABORTED) return;
+  }
+}
+
+void Server::admit(Fd fd, bool tcp) {
+  reap();
+  std::size_t serving = 0;
+  for (const auto& session : sessions_) serving += session.evicted ? 0 : 1;
+  if (sessions_.size() >= options_.limits.connections + ending_sessions ||
+      (serving >= options_.limits.connections && !make_room())) {
+    log::warn("a client is refused: {} connections are served", sessions_.size());
+    refuse_connection(fd);
+    return;
+  }
+  if (tcp) {
+    const int yes = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  }
+  auto& session = sessions_.emplace_back(std::move(fd), options_.limits, tcp);
+  try {
+    session.thread = std::thread([this, &session] {
+      exchange_.serve(session.connection, session.tcp, stopping_);
+      session.connection.interrupt();  // the client sees the end now, not when the descriptor is closed
+      session.done = true;
+      wake();
+    });
+  } catch (const std::system_error& error) {
+    log::warn("a client is refused: {}", error.what());
+    sessions_.pop_back();
+  }
+}
+
+/// Ends the connection that has waited longest for its client. False: all are being handled.
+bool Server::make_room() {
+  Session* longest = nullptr;
+  for (auto& session : sessions_) {
+    if (session.evicted || session.done || session.connection.phase() == Connection::Phase::handling) continue;
+    if (longest == nullptr || session.connection.since() < longest->connection.since()) longest = &session;
+  }
+  if (longest == nullptr) return false;
+  longest->evicted = true;
+  longest->connection.interrupt();
+  return true;
+}
+
+void Server::reap() {
+  for (auto session = sessions_.begin(); session != sessions_.end();) {
+    if (!session->done) {
+      ++session;
+      continue;
+    }
+    session->thread.join();
+    session = sessions_.erase(session);
+  }
+}
+
+/// Ends all sessions: those that wait for a request at once, those that reply after a grace, those that are handled
+/// when they are.
+void Server::drain_sessions() {
+  using Phase = Connection::Phase;
+  const auto give_up = Connection::Clock::now() + stop_grace;
+  for (auto& session : sessions_) session.connection.hurry();
+  while (!sessions_.empty()) {
+    const bool late = Connection::Clock::now() >= give_up;
+    for (auto& session : sessions_) {
+      const auto phase = session.connection.phase();
+      if (phase == Phase::handling || (phase == Phase::replying && !late)) continue;
+      session.connection.interrupt();
+    }
+    pollfd entry{wakeup_.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 50) > 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto got = ::read(wakeup_.get(), &count, sizeof(count));
+    }
+    reap();
+  }
+}
+
+}  // namespace polycube::api
