@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// polycubed: options, life cycle, nothing else.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "api/restconf.h"
+#include "api/server.h"
+#include "base/log.h"
+#include "daemon/options.h"
+#include "daemon/state_dir.h"
+#include "service/local_controller.h"
+
+namespace polycube::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// PREFIX/bin/polycubed reads PREFIX/share/polycube, installed or in a build tree.
+fs::path data_dir() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share" / "polycube"; }
+
+Result<> run(Options options) {
+  if (geteuid() != 0) return fail(ErrorCode::access_denied, "polycubed must run as root");
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before there are threads, which inherit it
+  signal(SIGPIPE, SIG_IGN);
+
+  PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));
+  const fs::path data = data_dir();
+  options.service_dirs.push_back(data / "services");
+  PCN_ASSIGN(auto controller, service::LocalController::create({.yang_dir = data / "yang",
+                                                                .programs_dir = data / "engine",
+                                                                .service_dirs = options.service_dirs,
+                                                                .version = POLYCUBE_VERSION}));
+  api::ServerOptions server_options;
+  server_options.socket = options.socket;
+  if (!options.listen.empty()) {
+    PCN_ASSIGN(server_options.tcp, api::parse_tcp_address(options.listen));
+  }
+  const api::Restconf restconf(*controller);
+  api::Server server([&](const api::HttpRequest& request) { return restconf.handle(request); }, server_options);
+  PCN_TRY(server.start());
+  log::info("polycubed {} is ready on {}", POLYCUBE_VERSION, options.socket.string());
+  if (server.port() != 0) log::info("polycubed also listens on TCP port {}", server.port());
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  log::info("stopping: {}", strsignal(signal_number));
+  server.stop();
+  controller.reset();
+  if (options.clean_on_exit) state.remove();
+  return {};
+}
+
+}  // namespace
+
+}  // namespace polycube::daemon
+
+int main(int argc, char** argv) {
+  using namespace polycube;
+  auto options = daemon::parse_options(argc, argv);
+  if (!options) {
+    std::fprintf(stderr, "polycubed: %s\n", options.error().message.c_str());
+    return 1;
+  }
+  if (!options->answer.empty()) {
+    std::fputs(options->answer.c_str(), stdout);
+    return 0;
+  }
+  log::start(*log::parse_level(options->log_level));
+  if (auto done = daemon::run(*options); !done) {
+    log::critical("{}", done.error().message);
+    if (!done.error().detail.empty()) log::critical("{}", done.error().detail);
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <map>
+
+#include "base/log.h"
+
+namespace polycube::daemon {
+
+namespace {
+
+using Setter = std::function<bool(Options&, const std::string&)>;
+
+// The options that a configuration file can hold.
+const std::map<std::string, Setter>& settings() {
+  static const std::map<std::string, Setter> table = {
+      {"socket",
+       [](Options& o, const std::string& v) {
+         o.socket = v;
+         return !v.empty();
+       }},
+      {"state-dir",
+       [](Options& o, const std::string& v) {
+         o.state_dir = v;
+         return !v.empty();
+       }},
+      {"log-level",
+       [](Options& o, const std::string& v) {
+         o.log_level = v;
+         return log::parse_level(v).has_value();
+       }},
+      {"loglevel",
+       [](Options& o, const std::string& v) {
+         o.log_level = v;
+         return log::parse_level(v).has_value();
+       }},
+      {"listen",
+       [](Options& o, const std::string& v) {
+         o.listen = v;
+         return true;
+       }},
+      {"services-dir",
+       [](Options& o, const std::string& v) {
+         o.service_dirs.emplace_back(v);
+         return !v.empty();
+       }},
+      {"clean-on-exit",
+       [](Options& o, const std::string& v) {
+         o.clean_on_exit = v == "true";
+         return v == "true" || v == "false";
+       }},
+  };
+  return table;
+}
+
+std::string trim(const std::string& text) {
+  const auto begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+}  // namespace
+
+Result<> apply_config(const std::filesystem::path& file, const std::vector<std::string>& given, Options& options) {
+  std::ifstream stream(file);
+  if (!stream) return fail(ErrorCode::invalid_value, "error opening {}", file.string());
+  std::string line;
+  for (int number = 1; std::getline(stream, line); number++) {
+    const std::string text = trim(line);
+    if (text.empty() || text.front() == '#') continue;
+    const auto colon = text.find(':');
+    const std::string name = trim(text.substr(0, colon));
+    const auto setting = settings().find(name);
+    const bool taken = std::find(given.begin(), given.end(), name) != given.end();
+    Options ignored;
+    if (colon == std::string::npos || setting == settings().end() ||
+        !setting->second(taken ? ignored : options, trim(text.substr(colon + 1))))
+      return fail(ErrorCode::invalid_value, "bad line in configuration file: {}:{} -> \"{}\"", file.string(), number,
+                  text);
+    if (taken) log::warn("{} in {} is overridden by the command line", name, file.string());
+  }
+  return {};
+}
+
+Result<Options> parse_options(int argc, const char* const* argv) {
+  Options options;
+  CLI::App app("polycubed: network functions in the Linux data path", "polycubed");
+  bool version = false;
+  app.add_option("--socket", options.socket, "Unix socket of the API")->capture_default_str();
+  app.add_option("--state-dir", options.state_dir, "folder of the daemon's own files")->capture_default_str();
+  CLI::Option* config =
+      app.add_option("--config,--configfile", options.config, "configuration file (lines 'name: value')");
+  config->capture_default_str();
+  app.add_option("-l,--log-level,--loglevel", options.log_level, "trace, debug, info, warn, err, critical or off")
+      ->capture_default_str();
+  app.add_option("--listen", options.listen, "also serve the API on this loopback address, e.g. 127.0.0.1:9000");
+  app.add_option("--services-dir", options.service_dirs, "folder with service packages; may be given several times");
+  app.add_flag("--clean-on-exit", options.clean_on_exit, "remove every trace when stopped, the state folder included");
+  app.add_flag("-v,--version", version, "print the version and exit");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    options.answer = app.help();
+    return options;
+  } catch (const CLI::ParseError& error) {
+    return fail(ErrorCode::invalid_value, "{}; see polycubed --help", error.what());
+  }
+  if (version) {
+    options.answer = "polycubed " POLYCUBE_VERSION "\n";
+    return options;
+  }
+  std::vector<std::string> given;
+  for (const auto& [name, setter] : settings())
+    if (const CLI::Option* option = app.get_option_no_throw("--" + name); option != nullptr && option->count() > 0)
+      given.push_back(name);
+  std::error_code ignored;
+  if (config->count() > 0 || std::filesystem::exists(options.config, ignored))
+    PCN_TRY(apply_config(options.config, given, options));
+  if (auto level = log::parse_level(options.log_level); !level) return tl::unexpected<Error>(level.error());
+  return options;
+}
+
+}  // namespace polycube::daemon

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Options of polycubed, from the command line and the configuration file.
+/// Invariants: the command line wins over the file, the file over the defaults.
+/// Threading: plain values.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace polycube::daemon {
+
+struct Options {
+  std::filesystem::path socket = "/run/polycube/polycubed.sock";
+  std::filesystem::path state_dir = "/var/lib/polycube";
+  std::filesystem::path config = "/etc/polycube/polycubed.conf";
+  std::string log_level = "info";
+  std::string listen;  ///< "address:port" on the loopback, or empty
+  std::vector<std::filesystem::path> service_dirs;
+  bool clean_on_exit = false;
+  /// What was only asked for is printed and nothing is run.
+  std::string answer;
+};
+
+/// Errors: invalid_value; the message is for the user and says what to do.
+[[nodiscard]] Result<Options> parse_options(int argc, const char* const* argv);
+
+/// Applies the lines "name: value" of a configuration file to what the command line left open. Lines that are empty or
+/// begin with '#' are skipped; an option without argument takes true or false.
+/// Errors: invalid_value with file, line number and text.
+[[nodiscard]] Result<> apply_config(const std::filesystem::path& file, const std::vector<std::string>& given,
+                                    Options& options);
+
+}  // namespace polycube::daemon
