@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
+
+#include <chrono>
+
+#include "cli/document.h"
+#include "cli/format.h"
+#include "cli/help.h"
+#include "cli/reply.h"
+#include "cli/topology_view.h"
+#include "cli/values.h"
+
+namespace polycube::cli {
+namespace {
+
+/// Why a run ends early: what to print, and the exit code.
+using Stop = tl::unexpected<Outcome>;
+template <typename T>
+using Step_ = tl::expected<T, Outcome>;
+
+Outcome outcome_of(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::malformed_message:
+    case ErrorCode::limit_exceeded: return {exit_syntax, error.message + "\n"};
+    case ErrorCode::system: return {exit_transport, error.message + "\n"};
+    default: return {exit_refused, "error: " + error.message + "\n"};
+  }
+}
+
+/// Returns the outcome of a failed step from the enclosing function.
+#define PCN_STEP(declaration, expression) PCN_STEP_(PCN_CONCAT(pcn_step_, __LINE__), declaration, expression)
+#define PCN_STEP_(temporary, declaration, expression)        \
+  auto temporary = (expression);                             \
+  if (!temporary) return Stop(std::move(temporary).error()); \
+  declaration = std::move(*temporary)
+
+template <typename T>
+Step_<T> step(Result<T> result) {
+  if (!result) return Stop(outcome_of(result.error()));
+  return std::move(*result);
+}
+
+class Run {
+ public:
+  Run(Transport& transport, const Surroundings& around) : transport_(transport), around_(around) {}
+
+  Step_<std::string> execute(const std::vector<std::string>& arguments) {
+    if (!arguments.empty() && arguments[0] == "--complete") return completion({arguments.begin() + 1, arguments.end()});
+    PCN_STEP(const auto line, step(parse_command_line(arguments)));
+    if (!line.help && !line.words.empty() && line.words[0] == "version") return version(line);
+    auto schema = fetch_schema();
+    if (!schema) return Stop(without_daemon(line, std::move(schema).error()));
+    schema_ = std::move(*schema);
+    if (line.help) return step(help(schema_, line, live(), around_.expert));
+    const auto first = line.words.empty() ? std::string() : line.words[0];
+    if (first == "services") return services(line);
+    if (first == "netdevs") return netdevs(line);
+    if (first == "topology") return topology(line);
+    if (first == "cubes" && line.verb == Verb::show) return cubes(line);
+    return command(line);
+  }
+
+ private:
+  // ---- requests ----------------------------------------------------------------------------------------------------
+
+  /// The body of a reply of 2xx; another status stops the run.
+  Step_<std::string> send(const Request& request) {
+    PCN_STEP(auto reply, step(transport_.send(request)));
+    if (reply.status < 200 || reply.status > 299) return Stop(Outcome{exit_refused, refusal(reply)});
+    return std::move(reply.body);
+  }
+
+  Step_<Schema> fetch_schema() {
+    PCN_STEP(const auto body, send({"GET", "/polycube/schema", {}}));
+    auto schema = Schema::parse(body);
+    if (!schema) return Stop(Outcome{exit_transport, schema.error().message + "\n"});
+    return std::move(*schema);
+  }
+
+  /// What the tool can do is worth reading when the daemon is away, too.
+  [[nodiscard]] Outcome without_daemon(const CommandLine& line, Outcome stop) const {
+    if (!line.help || !line.words.empty()) return stop;
+    const Live nobody{[] { return std::vector<Live::Cube>(); },
+                      [](const Target&) { return std::vector<std::vector<std::string>>(); },
+                      [] { return std::vector<std::string>(); }, [] { return std::vector<std::string>(); }};
+    const auto text = help(Schema{}, line, nobody, around_.expert);
+    return {stop.code, text.value_or("") + stop.text};
+  }
+
+  Result<std::optional<std::string>> service_of(const std::string& cube) {
+    PCN_ASSIGN(
+        const auto reply,
+        transport_.send({"GET", "/restconf/data/polycube:cubes/cube=" + percent_encode(cube) + "/service-name", {}}));
+    if (reply.status < 200 || reply.status > 299) return std::optional<std::string>();
+    const auto json = Json::parse(reply.body, nullptr, false);
+    if (!json.is_object() || json.empty() || !json.front().is_string()) return std::optional<std::string>();
+    return std::optional(json.front().get<std::string>());
+  }
+
+  Step_<Json> read(const Plan& plan) {
+    PCN_STEP(const auto reply, step(transport_.send(plan.request)));
+    if (reply.status == 404 && plan.may_be_empty) {
+      if (!plan.parent.empty()) {
+        PCN_STEP([[maybe_unused]] const auto parent, send({"GET", plan.parent, {}}));
+      }
+      return empty_resource(plan.target);
+    }
+    if (reply.status < 200 || reply.status > 299) return Stop(Outcome{exit_refused, refusal(reply)});
+    return step(resource_in(reply.body, plan.target));
+  }
+
+  /// Content of one of module polycube's containers, or of what the words name in it.
+  Step_<Json> read_own(const std::string& container, const std::vector<std::string>& words, const Options& options) {
+    const auto* node = schema_.container(container);
+    if (node == nullptr) return Stop(Outcome{exit_refused, "error: the daemon has no " + container + "\n"});
+    PCN_STEP(auto target, step(resolve_below("polycube", *node, words)));
+    if (target.last().partial()) return Stop(Outcome{exit_refused, "error: " + spoken(target) + " lacks a key\n"});
+    auto plan = read_plan(std::move(target), options);
+    if (plan.target.steps.size() <= 2) plan.parent.clear();
+    return read(plan);
+  }
+
+  /// For what is about all entries of a list: that there are none is success, if what would hold them exists.
+  Step_<std::string> send_unless_empty(const Plan& plan) {
+    PCN_STEP(auto reply, step(transport_.send(plan.request)));
+    if (reply.status == 404 || reply.status == 409) {
+      const auto list = transport_.send({"GET", plan.request.path + "?depth=1", {}});
+      const auto parent = plan.parent.empty() ? list : transport_.send({"GET", plan.parent, {}});
+      if (list && list->status == 404 && (plan.parent.empty() || (parent && parent->status == 200)))
+        return std::string();
+    }
+    if (reply.status < 200 || reply.status > 299) return Stop(Outcome{exit_refused, refusal(reply)});
+    return std::move(reply.body);
+  }
+
+  // ---- commands ----------------------------------------------------------------------------------------------------
+
+  Step_<std::optional<Json>> document_for(const CommandLine& line) {
+    const auto input = input_of(line);
+    if (input == Input::none) return std::optional<Json>();
+    PCN_STEP(const auto text, step(around_.read_input(input == Input::required)));
+    if (!text) return std::optional<Json>();
+    PCN_STEP(auto document, step(parse_document(*text)));
+    return document.is_null() ? std::optional<Json>() : std::optional(std::move(document));
+  }
+
+  Step_<std::string> command(const CommandLine& line) {
+    PCN_STEP(const auto document, document_for(line));
+    PCN_STEP(const auto plan,
+             step(make_plan(schema_, line, document, [this](const std::string& cube) { return service_of(cube); })));
+    if (plan.reply == Plan::Reply::data) {
+      PCN_STEP(auto value, read(plan));
+      return render(std::move(value), line.options);
+    }
+    PCN_STEP(const auto body, plan.may_be_empty ? send_unless_empty(plan) : send(plan.request));
+    if (plan.reply == Plan::Reply::nothing) return std::string();
+    PCN_STEP(auto output, step(output_in(body, plan.target.node())));
+    return output.is_null() ? std::string() : render(std::move(output), line.options);
+  }
+
+  Step_<std::string> version(const CommandLine& line) {
+    if (line.words.size() > 1 || line.verb != Verb::show || !line.assignments.empty())
+      return Stop(Outcome{exit_syntax, "Bad syntax, usage: version [show]\n"});
+    Json value{{"polycubectl", {{"version", around_.version}}}};
+    auto reply = transport_.send({"GET", "/restconf/data/polycube:version", {}});
+    std::optional<Outcome> stop;
+    if (!reply) {
+      stop = outcome_of(reply.error());
+    } else if (reply->status != 200) {
+      stop = Outcome{exit_refused, refusal(*reply)};
+    } else {
+      const auto json = Json::parse(reply->body, nullptr, false);
+      const bool whole =
+          json.is_object() && !json.empty() && json.front().is_object() && json.front().contains("polycubed");
+      value["polycubed"]["version"] = whole ? json.front()["polycubed"] : Json("unknown");
+    }
+    auto text = render(value, line.options);
+    // The tool's own version is worth knowing when the daemon is away.
+    if (stop) return Stop(Outcome{stop->code, line.options.format == Format::text ? text + stop->text : stop->text});
+    return text;
+  }
+
+  Step_<std::string> services(const CommandLine& line) {
+    if (line.verb == Verb::add || line.verb == Verb::del || line.verb == Verb::set)
+      return Stop(Outcome{exit_refused,
+                          "error: services are discovered from their packages when the daemon starts: put the package "
+                          "into its services directory, or remove it, and restart the daemon\n"});
+    if (line.verb != Verb::show || line.words.size() > 3)
+      return Stop(Outcome{exit_syntax, "Bad syntax, usage: services show [name]\n"});
+    std::vector<std::string> words{"service"};
+    words.insert(words.end(), line.words.begin() + 1, line.words.end());
+    PCN_STEP(auto value, read_own("services", words, line.options));
+    if (line.words.size() == 2) {
+      // A service whose package is broken has no model to show.
+      const auto model = transport_.send({"GET", "/restconf/yang/" + percent_encode(line.words[1]) + ".yang", {}});
+      if (model && model->status == 200) value["datamodel"] = model->body;
+    }
+    return render(std::move(value), line.options);
+  }
+
+  Step_<std::string> netdevs(const CommandLine& line) {
+    if (line.verb != Verb::show)
+      return Stop(Outcome{exit_refused, "error: network devices are the host's: netdevs can only be shown\n"});
+    std::vector<std::string> words{"netdev"};
+    words.insert(words.end(), line.words.begin() + 1, line.words.end());
+    PCN_STEP(auto value, read_own("netdevs", words, line.options));
+    return render(std::move(value), line.options);
+  }
+
+  Step_<std::string> cubes(const CommandLine& line) {
+    if (line.words.size() > 1) {
+      std::vector<std::string> words{"cube"};
+      words.insert(words.end(), line.words.begin() + 1, line.words.end());
+      PCN_STEP(auto value, read_own("cubes", words, line.options));
+      return render(std::move(value), line.options);
+    }
+    if (line.options.format != Format::text) {
+      // Whole, so that `cubes add` makes the same cubes of it again.
+      PCN_STEP(const auto body, send({"GET", "/restconf/data?with-defaults=report-all", {}}));
+      PCN_STEP(auto value, step(services_in(body, schema_)));
+      return render(std::move(value), line.options);
+    }
+    auto options = line.options;
+    options.detail = options.detail == Detail::brief ? Detail::normal : Detail::verbose;
+    PCN_STEP(const auto value, read_own("cubes", {}, options));
+    return render(by_service(value), line.options);
+  }
+
+  Step_<std::string> topology(const CommandLine& line) {
+    if (line.verb != Verb::show || line.words.size() > 2)
+      return Stop(Outcome{exit_syntax, "Bad syntax, usage: topology [show] [cube|device]\n"});
+    Options whole;
+    whole.detail = Detail::verbose;
+    PCN_STEP(const auto before, read_own("cubes", {}, whole));
+    if (line.options.format != Format::text || line.options.tabular) {
+      Json cubes = before.contains("cube") ? before["cube"] : Json::array();
+      if (line.words.size() == 2) {
+        const Json all = std::exchange(cubes, Json::array());
+        for (const auto& cube : all)
+          if (cube.is_object() && cube.contains("name") && cube["name"] == line.words[1]) cubes.push_back(cube);
+      }
+      return render(std::move(cubes), line.options);
+    }
+    DrawOptions options{around_.unicode, around_.width, line.words.size() == 2 ? line.words[1] : std::string()};
+    const auto interval = line.options.interval.value_or(around_.terminal ? 0.5 : 0.0);
+    auto view = parse_topology(before);
+    std::optional<Rates> rates;
+    if (interval > 0 && !view.empty()) {
+      const auto start = std::chrono::steady_clock::now();
+      around_.sleep(interval);
+      PCN_STEP(const auto after, read_own("cubes", {}, whole));
+      auto later = parse_topology(after);
+      rates = rates_between(view, later, std::chrono::steady_clock::now() - start);
+      view = std::move(later);
+    }
+    auto text = draw(view, rates, options);
+    if (text.empty() && !options.only.empty())
+      return Stop(Outcome{exit_refused, "error: no cube and no wired device is named " + options.only + "\n"});
+    return text;
+  }
+
+  // ---- help and completion -----------------------------------------------------------------------------------------
+
+  Json read_or_nothing(const std::string& path) {
+    const auto reply = transport_.send({"GET", path, {}});
+    if (!reply || reply->status != 200) return Json::object();
+    const auto json = Json::parse(reply->body, nullptr, false);
+    return json.is_object() && !json.empty() ? json.front() : Json::object();
+  }
+
+  static std::vector<std::string> names_in(const Json& object, const char* list) {
+    std::vector<std::string> names;
+    if (object.is_object() && object.contains(list))
+      for (const auto& entry : object[list])
+        if (entry.is_object() && entry.contains("name") && entry["name"].is_string())
+          names.push_back(entry["name"].get<std::string>());
+    return names;
+  }
+
+  const Json& all_cubes() {
+    if (!cubes_) cubes_ = read_or_nothing("/restconf/data/polycube:cubes?depth=4");
+    return *cubes_;
+  }
+
+  Live live() {
+    return {
+        [this] {
+          std::vector<Live::Cube> cubes;
+          const auto services = by_service(all_cubes());
+          for (const auto& [service, list] : services.items())
+            for (const auto& name : names_in(Json{{"cube", list}}, "cube")) cubes.push_back({name, service});
+          return cubes;
+        },
+        [this](const Target& list) {
+          std::vector<std::vector<std::string>> entries;
+          Json value = read_or_nothing("/restconf/data/" + api_path(list) + "?depth=2");
+          if (value.is_array())
+            for (const auto& entry : value) {
+              std::vector<std::string> keys;
+              for (const auto& key : list.node().keys)
+                if (entry.is_object() && entry.contains(key))
+                  keys.push_back(entry[key].is_string() ? entry[key].get<std::string>() : entry[key].dump());
+              entries.push_back(std::move(keys));
+            }
+          return entries;
+        },
+        [this] { return names_in(read_or_nothing("/restconf/data/polycube:netdevs?depth=3"), "netdev"); },
+        [this] {
+          std::vector<std::string> ports;
+          if (const auto& cubes = all_cubes(); cubes.is_object() && cubes.contains("cube"))
+            for (const auto& cube : parse_topology(cubes))
+              for (const auto& port : cube.ports) ports.push_back(cube.name + ":" + port.name);
+          return ports;
+        },
+    };
+  }
+
+  Step_<std::string> completion(std::vector<std::string> words) {
+    const auto partial = words.empty() ? std::string() : words.back();
+    if (!words.empty()) words.pop_back();
+    PCN_STEP(schema_, fetch_schema());
+    std::string text;
+    for (const auto& candidate : complete(schema_, words, partial, live())) text += printable(candidate) + "\n";
+    return text;
+  }
+
+  Transport& transport_;
+  const Surroundings& around_;
+  Schema schema_;
+  std::optional<Json> cubes_;  ///< content of polycube:cubes, once asked
+};
+
+}  // namespace
+
+Outcome run(const std::vector<std::string>& arguments, Transport& transport, const Surroundings& around) {
+  auto text = Run(transport, around).execute(arguments);
+  if (!text) return text.error();
+  return {exit_success, std::move(*text)};
+}
+
+}  // namespace polycube::cli

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A command line taken apart, before any model is asked.
+/// Why: which word is a verb, a flag, an assignment or part of the path depends on the words alone, so it is decided in
+/// one place that can be fuzzed.
+/// Invariants: words, keys and values are valid UTF-8; words are not empty; no assignment key occurs twice.
+/// Threading: plain values.
+/// Source: the grammar is that of existing users' scripts; messages of refused forms are kept word by word.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace polycube::cli {
+
+enum class Verb { none, add, set, show, del };
+[[nodiscard]] std::string_view to_string(Verb verb);  ///< "" for none
+
+enum class Detail { normal, brief, verbose };
+enum class Format { text, json, yaml };
+
+struct Options {
+  Detail detail = Detail::normal;
+  Format format = Format::text;
+  std::vector<std::string> hide;   ///< dotted member paths
+  bool tabular = false;            ///< -normal, -brief, -verbose or -hide was given
+  std::optional<double> interval;  ///< seconds between the two reads of a rate; 0 = no rates
+};
+
+struct CommandLine {
+  Verb verb = Verb::none;
+  std::vector<std::string> words;  ///< the path, in order
+  std::vector<std::pair<std::string, std::string>> assignments;
+  Options options;
+  bool help = false;
+};
+
+/// Words that mean `<word> show` when they stand alone.
+[[nodiscard]] bool shows_by_default(std::string_view word);
+
+/// Errors: malformed_message with the text for the user.
+[[nodiscard]] Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
+
+[[nodiscard]] bool is_utf8(std::string_view text);
+
+}  // namespace polycube::cli

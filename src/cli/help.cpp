@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/help.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "cli/format.h"
+
+namespace polycube::cli {
+namespace {
+
+/// One thing that may be typed next.
+struct Offer {
+  std::string word;
+  std::string type;
+  std::string description;
+  std::string example;
+};
+
+/// All that may be typed next.
+struct Offers {
+  std::vector<Offer> words;
+  std::vector<Offer> parameters;  ///< leaf=
+  std::string example;            ///< a full command line
+};
+
+constexpr std::array<std::array<const char*, 3>, 8> own_words{{
+    {"connect", "command", "Connect two ports, or a port and a network device"},
+    {"disconnect", "command", "Disconnect what connect joined"},
+    {"attach", "command", "Attach a transparent cube to a port or a network device"},
+    {"detach", "command", "Detach a transparent cube"},
+    {"services", "command", "Show the services of which cubes can be made"},
+    {"cubes", "command", "Show all cubes, or add several at once"},
+    {"topology", "command", "Show how cubes, ports and network devices are wired"},
+    {"netdevs", "command", "Show the network devices of the host"},
+}};
+
+constexpr const char* no_help = "There is not help for this command\n";
+
+std::string simple_type(const Type& type) {
+  if (type.base.starts_with("uint")) return "unsigned";
+  if (type.base.starts_with("int")) return "integer";
+  if (type.base == "decimal64") return "decimal";
+  if (type.base == "boolean" || type.base == "empty") return type.base;
+  return "string";
+}
+
+std::string type_of(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::list: return "list";
+    case Node::Kind::container: return "container";
+    case Node::Kind::action:
+    case Node::Kind::rpc: return "action";
+    default: return simple_type(node.type);
+  }
+}
+
+std::string description_of(const Node& node) {
+  std::string text;  // of one line, with single spaces
+  for (const char c : node.description)
+    if (std::isspace(static_cast<unsigned char>(c)) == 0)
+      text += c;
+    else if (!text.empty() && text.back() != ' ')
+      text += ' ';
+  if (!node.type.enums.empty()) text += fmt::format(" ({})", fmt::join(node.type.enums, ", "));
+  return text;
+}
+
+Offer offer_of(const Node& node, const std::string& before, const std::string& after) {
+  return {before + node.name + after, type_of(node), description_of(node), node.example};
+}
+
+std::string command_text(const CommandLine& line) {
+  auto words = line.words;
+  if (line.verb != Verb::none) words.emplace_back(to_string(line.verb));
+  return fmt::format("polycubectl {}", fmt::join(words, " "));
+}
+
+bool is_given(const CommandLine& line, const std::string& name) {
+  return std::ranges::any_of(line.assignments, [&](const auto& assignment) { return assignment.first == name; });
+}
+
+bool is_settable(const Node& node, Verb verb, const Node* parent) {
+  return node.holds_value() && node.config && !(verb == Verb::set && node.init_only) &&
+         (parent == nullptr || !parent->is_key(node.name));
+}
+
+void offer_commands(const std::vector<Verb>& verbs, Offers& offers) {
+  for (const auto verb : verbs) {
+    static constexpr std::array<const char*, 5> texts{"", "Create an entry", "Change leaves", "Read", "Delete"};
+    offers.words.push_back({std::string(to_string(verb)), "command", texts[static_cast<std::size_t>(verb)], {}});
+  }
+}
+
+/// The entries that are there already and begin with the keys typed so far: their next keys.
+void offer_entries(const Target& target, const Live& live, Offers& offers) {
+  const auto& step = target.last();
+  auto list = target;
+  list.steps.back().keys.clear();
+  std::set<std::string> keys;
+  for (const auto& entry : live.entries(list))
+    if (entry.size() > step.keys.size() && std::equal(step.keys.begin(), step.keys.end(), entry.begin()))
+      keys.insert(entry[step.keys.size()]);
+  for (const auto& key : keys) offers.words.push_back({key, step.node->name, "Existing entry", {}});
+}
+
+void offer_keys(const Step& step, Offers& offers) {
+  for (auto i = step.keys.size(); i < step.node->keys.size(); ++i) {
+    const auto& key = *step.node->child(step.node->keys[i]);
+    offers.words.push_back(offer_of(key, "<", ">"));
+    offers.example += " " + (key.example.empty() ? key.name : key.example);
+  }
+}
+
+void offer_parameters(const std::vector<Node>& leaves, const Node* parent, const CommandLine& line, Offers& offers) {
+  for (const auto& leaf : leaves) {
+    if (!is_settable(leaf, line.verb, parent) || is_given(line, leaf.name)) continue;
+    offers.parameters.push_back(offer_of(leaf, "", "="));
+    if (!leaf.example.empty()) offers.example += " " + leaf.name + "=" + leaf.example;
+  }
+}
+
+void offer_members(const Node& node, Verb verb, Offers& offers) {
+  for (const auto& child : node.children) {
+    const bool structure = child.kind == Node::Kind::list || child.kind == Node::Kind::container;
+    if (child.holds_value() ? verb == Verb::show || verb == Verb::none
+        : structure         ? child.config || verb == Verb::show || verb == Verb::none
+                            : verb == Verb::none)
+      offers.words.push_back(offer_of(child, "", ""));
+  }
+}
+
+Offers offers_at(const Target& target, const CommandLine& line, const Live& live) {
+  Offers offers;
+  offers.example = command_text(line);
+  const auto& step = target.last();
+  const auto& node = *step.node;
+  const bool whole = node.kind == Node::Kind::list && step.keys.size() < node.keys.size();
+  if (node.kind == Node::Kind::action) {
+    if (line.verb == Verb::none) offer_parameters(node.input, nullptr, line, offers);
+    return offers;
+  }
+  if (node.holds_value()) {
+    if (line.verb == Verb::none) offer_commands({Verb::show}, offers);
+    return offers;
+  }
+  if (whole && line.verb == Verb::add) {
+    offer_keys(step, offers);
+    offer_parameters(node.children, &node, line, offers);
+    return offers;
+  }
+  if (whole) {
+    if (line.verb == Verb::none && line.assignments.empty())
+      offer_commands(step.keys.empty() ? std::vector{Verb::add, Verb::show, Verb::del} : std::vector{Verb::add},
+                     offers);
+    const auto before = offers.words.size();
+    offer_entries(target, live, offers);
+    if (line.verb == Verb::none || line.verb == Verb::set || offers.words.size() == before)
+      offer_keys(step, offers);
+    else if (line.verb == Verb::del)
+      offers.example += " " + offers.words.back().word;
+    return offers;
+  }
+  if (line.verb == Verb::none && line.assignments.empty())
+    offer_commands({Verb::add, Verb::set, Verb::show, Verb::del}, offers);
+  if (line.assignments.empty()) offer_members(node, line.verb, offers);
+  if (line.verb == Verb::add || line.verb == Verb::set) offer_parameters(node.children, &node, line, offers);
+  return offers;
+}
+
+CubeLookup lookup_in(const Live& live) {
+  return [&live](const std::string& name) -> Result<std::optional<std::string>> {
+    for (const auto& cube : live.cubes())
+      if (cube.name == name) return std::optional(cube.service);
+    return std::optional<std::string>();
+  };
+}
+
+// ---- help ----------------------------------------------------------------------------------------------------------
+
+std::string columns(const std::vector<std::vector<Offer>>& groups, const std::vector<std::string>& titles,
+                    bool examples, bool example_heading) {
+  std::size_t word = 18;
+  std::size_t type = 8;
+  std::size_t description = 11;
+  for (const auto& group : groups)
+    for (const auto& offer : group) {
+      word = std::max(word, display_width(offer.word));
+      type = std::max(type, display_width(offer.type));
+      description = std::max(description, display_width(offer.description));
+    }
+  const auto line = [&](const Offer& offer) {
+    const auto pad = [](const std::string& text, std::size_t width) {
+      return text + std::string(width - std::min(width, display_width(text)) + 2, ' ');
+    };
+    auto text = pad(offer.word, word) + pad(offer.type, type) + pad(offer.description, description) +
+                (examples ? offer.example : std::string());
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text + "\n";
+  };
+  std::string text = "\n" + line({"Keyword", "Type", "Description", example_heading ? "Example" : ""});
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i].empty()) continue;
+    if (!titles[i].empty()) text += "\n" + titles[i] + "\n";
+    for (const auto& offer : groups[i]) text += line(offer);
+  }
+  return text;
+}
+
+std::string root_help(const Schema& schema, const Live& live, bool expert) {
+  std::vector<Offer> services;
+  std::vector<Offer> cubes;
+  std::vector<Offer> own;
+  for (const auto& [name, node] : schema.services) services.push_back({name, "service", description_of(node), {}});
+  for (const auto& cube : live.cubes()) cubes.push_back({cube.name, "cube", "Cube of service " + cube.service, {}});
+  for (const auto& [word, type, description] : own_words)
+    if (expert || std::string_view(word) != "services") own.push_back({word, type, description, {}});
+  own.push_back({"version", "command", "Show the versions of polycubectl and polycubed", {}});
+  return "\nFor help on keywords use '?'\n" + columns({services, cubes, own}, {"", "", ""}, false, false) + "\n";
+}
+
+Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
+  const auto& word = line.words[0];
+  if (const auto* rpc = schema.rpc(word)) {
+    std::vector<Offer> inputs;
+    for (const auto& leaf : rpc->input)
+      inputs.push_back(offer_of(leaf, leaf.mandatory ? "<" : "", leaf.mandatory ? ">" : "=value"));
+    return "\n" + description_of(*rpc) + "\n" + columns({inputs}, {""}, true, true) + "\n";
+  }
+  if (word == "services" && (line.verb == Verb::none || line.verb == Verb::show))
+    return std::string(
+        "\nservices show [name]   the services of which cubes can be made, or one with its model\n\n"
+        "Services are discovered from their packages when the daemon starts.\n\n");
+  if (word == "cubes")
+    return std::string(
+        "\ncubes show [name]      all cubes, or one\n"
+        "cubes add < file       create the cubes of a YAML or JSON file: all of them, or none\n"
+        "cubes set < file       change several cubes at once: all changes, or none\n\n"
+        "A file is what `cubes show -yaml` prints, or a list of cubes with their service-name.\n\n");
+  if (word == "topology")
+    return std::string(
+        "\ntopology [show] [name]              draw cubes, ports, links and rates; of one cube's or device's group\n"
+        "topology show -interval=S|none      measure the rates over S seconds, or not at all\n"
+        "topology show -json|-yaml           an array of cubes\n"
+        "topology show -normal|-verbose      a table\n\n");
+  if (word == "netdevs") return std::string("\nnetdevs show [name]    the network devices of the host, or one\n\n");
+  return std::string(no_help);
+}
+
+bool is_own_word(std::string_view word) {
+  return word == "version" || std::ranges::any_of(own_words, [&](const auto& own) { return word == own[0]; });
+}
+
+// ---- completion ----------------------------------------------------------------------------------------------------
+
+std::string letter_case_of(std::string text, std::string_view typed) {
+  // Letter case does not matter on input: offer what was begun, lower case first.
+  const bool upper = !typed.empty() && std::isupper(static_cast<unsigned char>(typed[0])) != 0;
+  for (auto& c : text)
+    c = static_cast<char>(upper ? std::toupper(static_cast<unsigned char>(c))
+                                : std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+std::vector<std::string> peers(const Live& live) {
+  auto names = live.ports();
+  const auto devices = live.devices();
+  names.insert(names.end(), devices.begin(), devices.end());
+  return names;
+}
+
+const Node* leaf_at(const std::vector<Node>& nodes, std::string_view key) {
+  for (const auto& node : nodes) {
+    if (node.name == key && node.holds_value()) return &node;
+    if (node.kind == Node::Kind::container && key.starts_with(node.name + "."))
+      return leaf_at(node.children, key.substr(node.name.size() + 1));
+  }
+  return nullptr;
+}
+
+std::vector<std::string> referred(const Target& target, const std::string& ref, const Live& live) {
+  // "ports/name": the keys of the cube's list `ports`.
+  const auto& cube = target.steps.front();
+  const auto slash = ref.rfind('/');
+  if (slash == std::string::npos || cube.keys.empty()) return {};
+  auto words = cube.keys;
+  for (std::size_t start = 0; start < slash;) {
+    const auto end = std::min(ref.find('/', start), slash);
+    words.push_back(ref.substr(start, end - start));
+    start = end + 1;
+  }
+  const auto list = resolve_below(target.module, *cube.node, words);
+  std::vector<std::string> keys;
+  if (list && list->last().keyless())
+    for (const auto& entry : live.entries(*list))
+      if (!entry.empty()) keys.push_back(entry[0]);
+  return keys;
+}
+
+std::vector<std::string> complete_value(const Target& target, const std::string& partial, const Live& live) {
+  const auto equal = partial.find('=');
+  const auto key = partial.substr(0, equal);
+  const auto value = partial.substr(equal + 1);
+  const auto& node = target.node();
+  const auto* leaf = leaf_at(node.kind == Node::Kind::action ? node.input : node.children, key);
+  if (leaf == nullptr) return {};
+  std::vector<std::string> values;
+  for (const auto& name : leaf->type.enums) values.push_back(letter_case_of(name, value));
+  if (leaf->type.base == "boolean")
+    values = {"true", "false"};
+  else if (leaf->name == "peer")
+    values = peers(live);
+  else if (!leaf->type.ref.empty())
+    values = referred(target, leaf->type.ref, live);
+  for (auto& text : values) text = key + "=" + text;
+  return values;
+}
+
+std::vector<std::string> complete_root(const Schema& schema, const CommandLine& line, const Live& live) {
+  std::vector<std::string> words;
+  for (const auto& [name, node] : schema.services) words.push_back(name);
+  for (const auto& cube : live.cubes()) words.push_back(cube.name);
+  if (line.verb == Verb::none) {
+    for (const auto& own : own_words) words.emplace_back(own[0]);
+    words.insert(words.end(), {"version", "add", "set", "show", "del"});
+  } else if (line.verb == Verb::show) {
+    words.insert(words.end(), {"cubes", "services", "topology", "netdevs", "version"});
+  }
+  return words;
+}
+
+std::vector<std::string> complete_own(const Schema& schema, const CommandLine& line, const std::string& partial,
+                                      const Live& live) {
+  const auto& word = line.words[0];
+  const auto place = line.words.size();
+  std::vector<std::string> words;
+  const auto cube_names = [&] {
+    for (const auto& cube : live.cubes()) words.push_back(cube.name);
+  };
+  if (word == "connect" || word == "disconnect") return place < 3 ? peers(live) : words;
+  if (word == "attach" || word == "detach") {
+    if (place == 1)
+      cube_names();
+    else if (place == 2)
+      return peers(live);
+    else if (word == "attach" && partial.starts_with("position="))
+      return {"position=auto", "position=first", "position=last"};
+    else if (word == "attach" && line.assignments.empty())
+      return {"position=", "before=", "after="};
+    return words;
+  }
+  if (line.verb == Verb::none && place == 1) {
+    words = {"show"};
+    if (word == "cubes") words.insert(words.end(), {"add", "set"});
+  }
+  if (line.verb == Verb::show && place == 1) {
+    if (word == "cubes" || word == "topology") cube_names();
+    if (word == "netdevs" || word == "topology")
+      for (auto& device : live.devices()) words.push_back(std::move(device));
+    if (word == "services")
+      for (const auto& [name, node] : schema.services) words.push_back(name);
+  }
+  return words;
+}
+
+std::vector<std::string> candidates(const Schema& schema, const CommandLine& line, const std::string& partial,
+                                    const Live& live) {
+  if (partial.starts_with('-')) {
+    std::vector<std::string> flags{"-brief", "-normal", "-verbose", "-json", "-yaml", "-hide="};
+    if (!line.words.empty() && line.words[0] == "topology") flags.insert(flags.end(), {"-interval=none", "-interval="});
+    return line.verb == Verb::show ? flags : std::vector<std::string>();
+  }
+  if (line.words.empty()) return complete_root(schema, line, live);
+  if (is_own_word(line.words[0])) return complete_own(schema, line, partial, live);
+  const auto target = resolve(schema, line.words, lookup_in(live));
+  if (!target) return {};
+  if (partial.find('=') != std::string::npos) return complete_value(*target, partial, live);
+  const auto offers = offers_at(*target, line, live);
+  std::vector<std::string> words;
+  for (const auto& offer : offers.words)
+    // A placeholder tells a person what comes next; it would be no help once the word is begun.
+    if (!offer.word.starts_with('<') || partial.empty()) words.push_back(offer.word);
+  const auto& step = target->last();
+  const bool wants_key = step.node->kind == Node::Kind::list && step.keys.size() < step.node->keys.size();
+  if (!wants_key)
+    for (const auto& offer : offers.parameters) words.push_back(offer.word);
+  return words;
+}
+
+}  // namespace
+
+Result<std::string> help(const Schema& schema, const CommandLine& line, const Live& live, bool expert) {
+  if (line.words.empty() && line.verb == Verb::none) return root_help(schema, live, expert);
+  if (line.words.empty()) {
+    Offers offers;
+    for (const auto& [name, node] : schema.services)
+      offers.words.push_back({name, "service", description_of(node), {}});
+    for (const auto& cube : live.cubes())
+      offers.words.push_back({cube.name, "cube", "Cube of service " + cube.service, {}});
+    return columns({offers.words}, {""}, false, false) + "\n";
+  }
+  if (is_own_word(line.words[0])) return own_help(schema, line);
+  PCN_ASSIGN(const auto target, resolve(schema, line.words, lookup_in(live)));
+  auto offers = offers_at(target, line, live);
+  if (offers.words.empty() && offers.parameters.empty()) return std::string(no_help);
+  for (auto& parameter : offers.parameters) parameter.word += "value";
+  const bool adds = line.verb == Verb::add;
+  const bool deletes = line.verb == Verb::del;
+  auto text =
+      columns({offers.words, offers.parameters}, {"", adds ? "Other parameters:" : ""}, true, !adds && !deletes);
+  if (adds || deletes) text += "\nExample:\n" + offers.example + "\n";
+  return text + "\n";
+}
+
+std::vector<std::string> complete(const Schema& schema, const std::vector<std::string>& before,
+                                  const std::string& partial, const Live& live) {
+  auto line = parse_command_line(before);
+  if (!line || (line->help && !before.empty())) return {};
+  // A lone `cubes` shows by default, but more may follow.
+  if (std::ranges::find(before, "show") == before.end() && line->verb == Verb::show) line->verb = Verb::none;
+  auto words = candidates(schema, *line, partial, live);
+  std::erase_if(words, [&](const std::string& word) { return !word.starts_with(partial); });
+  std::ranges::sort(words);
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return words;
+}
+
+}  // namespace polycube::cli

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/// polycubectl: the command line of Polycube.
+#include <fmt/format.h>
+#include <langinfo.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "cli/app.h"
+#include "cli/history.h"
+#include "cli/input.h"
+
+namespace {
+
+using namespace polycube;
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+cli::Surroundings surroundings(bool expert) {
+  cli::Surroundings around;
+  around.terminal = ::isatty(STDOUT_FILENO) == 1;
+  around.width = around.terminal ? terminal_width() : 0;
+  around.unicode = std::strcmp(::nl_langinfo(CODESET), "UTF-8") == 0;
+  around.expert = expert;
+  around.version = POLYCUBE_VERSION;
+  around.read_input = [](bool required) { return cli::read_input(STDIN_FILENO, required); };
+  around.sleep = [](double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); };
+  return around;
+}
+
+cli::Outcome execute(const std::vector<std::string>& arguments) {
+  const auto settings = cli::load_settings(environment);
+  if (!settings) return {cli::exit_transport, settings.error().message + "\n"};
+  const auto endpoint = cli::parse_endpoint(*settings);
+  if (!endpoint) return {cli::exit_transport, endpoint.error().message + "\n"};
+  if (!endpoint->tls)
+    for (const auto& [name, value] : {std::pair{"CACert", &settings->ca_certificate},
+                                      std::pair{"Cert", &settings->certificate}, std::pair{"Key", &settings->key}})
+      if (!value->empty()) fmt::print(stderr, "Warning: {} defined but using http\n", name);
+  const auto transport = cli::connect_http(*settings, *endpoint);
+  return cli::run(arguments, *transport, surroundings(settings->expert));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::setlocale(LC_CTYPE, "");
+  std::signal(SIGPIPE, SIG_IGN);  // a daemon that goes away while we write is an error to report
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const auto outcome = execute(arguments);
+  const bool completing = !arguments.empty() && arguments[0] == "--complete";
+  // A person who presses the tab key is not helped by an error in the middle of the line.
+  if (!completing || outcome.code == cli::exit_success)
+    std::fwrite(outcome.text.data(), 1, outcome.text.size(), stdout);
+  if (!completing) cli::record("/var/log/polycube", arguments, outcome.code, outcome.text);
+  return std::fflush(stdout) == 0 || outcome.code != cli::exit_success ? outcome.code : cli::exit_transport;
+} catch (const std::exception& error) {
+  fmt::print("polycubectl: {}\n", error.what());
+  return cli::exit_transport;
+}

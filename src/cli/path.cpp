@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/path.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "cli/values.h"
+
+namespace polycube::cli {
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row.back();
+}
+
+/// A key as the model spells it: enumerations in their own letter case.
+std::string key_text(const Node& list, std::size_t index, const std::string& word) {
+  const auto* key = list.child(list.keys[index]);
+  if (key == nullptr) return word;
+  const Json wire = to_wire(*key, word);
+  return wire.is_string() ? wire.get<std::string>() : wire.is_structured() ? word : wire.dump();
+}
+
+Result<Target> descend(Target target, const std::vector<std::string>& words, std::size_t next) {
+  while (next < words.size()) {
+    auto& step = target.steps.back();
+    const auto& node = *step.node;
+    if (node.kind == Node::Kind::list && step.keys.size() < node.keys.size()) {
+      step.keys.push_back(key_text(node, step.keys.size(), words[next++]));
+      continue;
+    }
+    const auto& word = words[next++];
+    if (const auto* child = node.child(word)) {
+      target.steps.push_back({child, {}});
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const auto& child : node.children) names.push_back(child.name);
+    return fail(ErrorCode::unknown_element, "Unknown word '{}': {} has no such member{}", word, spoken(target),
+                near_matches(word, names));
+  }
+  return target;
+}
+
+}  // namespace
+
+std::string near_matches(std::string_view word, const std::vector<std::string>& candidates) {
+  std::vector<std::pair<std::size_t, std::string>> near;
+  for (const auto& candidate : candidates) {
+    const bool begins = word.size() >= 2 && (candidate.starts_with(word) || word.starts_with(candidate));
+    const auto distance = word.size() > 64 ? word.size() : edit_distance(word, candidate);
+    if (begins || (distance <= 2 && distance < std::max<std::size_t>(candidate.size(), 2)))
+      near.emplace_back(begins ? 0 : distance, candidate);
+  }
+  std::ranges::sort(near);
+  near.erase(std::unique(near.begin(), near.end()), near.end());
+  if (near.empty()) return {};
+  near.resize(std::min<std::size_t>(near.size(), 5));
+  std::vector<std::string> names;
+  for (auto& [distance, name] : near) names.push_back(std::move(name));
+  return fmt::format("; did you mean {}?", fmt::join(names, ", "));
+}
+
+Result<Target> resolve(const Schema& schema, const std::vector<std::string>& words, const CubeLookup& cube_service) {
+  const auto& first = words.front();
+  if (const auto* service = schema.service(first)) return descend({first, {{service, {}}}}, words, 1);
+  PCN_ASSIGN(const auto name, cube_service(first));
+  const auto* service = name ? schema.service(*name) : nullptr;
+  if (service != nullptr) return descend({*name, {{service, {}}}}, words, 0);
+  std::vector<std::string> known{"connect", "disconnect", "attach",  "detach", "services",
+                                 "cubes",   "topology",   "netdevs", "version"};
+  for (const auto& [service_name, node] : schema.services) known.push_back(service_name);
+  return fail(ErrorCode::unknown_element, "Unknown word '{}': there is no service and no cube of this name{}", first,
+              near_matches(first, known));
+}
+
+Result<Target> resolve_below(std::string module, const Node& root, const std::vector<std::string>& words) {
+  return descend({std::move(module), {{&root, {}}}}, words, 0);
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool unreserved = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                            (byte >= 'a' && byte <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved)
+      encoded += c;
+    else
+      encoded += fmt::format("%{:02X}", byte);
+  }
+  return encoded;
+}
+
+std::string api_path(const Target& target, std::size_t steps) {
+  std::string path;
+  for (std::size_t i = 0; i < steps; ++i) {
+    const auto& step = target.steps[i];
+    path += i == 0 ? target.module + ":" : "/";
+    path += step.node->name;
+    for (std::size_t k = 0; k < step.keys.size(); ++k) path += (k == 0 ? "=" : ",") + percent_encode(step.keys[k]);
+  }
+  return path;
+}
+
+std::string api_path(const Target& target) { return api_path(target, target.steps.size()); }
+
+std::string spoken(const Target& target) {
+  std::vector<std::string> words;
+  for (const auto& step : target.steps) {
+    words.push_back(step.node->name);
+    words.insert(words.end(), step.keys.begin(), step.keys.end());
+  }
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+}  // namespace polycube::cli
