@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <system_error>
+
+#include "harness/must.h"
+
+namespace polycube::harness {
+
+namespace {
+
+constexpr int patience_ms = 10'000;  // of a broken run; good ones do not wait
+
+void check(bool fine, const std::string& what) {
+  if (!fine) throw std::system_error(errno, std::generic_category(), what);
+}
+
+void check_netlink(int error, const std::string& what) {
+  if (error < 0) throw std::runtime_error(what + ": " + nl_geterror(error));
+}
+
+struct SocketDeleter {
+  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
+};
+struct LinkDeleter {
+  void operator()(rtnl_link* link) const { rtnl_link_put(link); }
+};
+using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
+using LinkPointer = std::unique_ptr<rtnl_link, LinkDeleter>;
+
+Socket connect() {
+  Socket socket(nl_socket_alloc());
+  check_netlink(nl_connect(socket.get(), NETLINK_ROUTE), "rtnetlink");
+  return socket;
+}
+
+LinkPointer find(nl_sock* socket, const std::string& name) {
+  rtnl_link* found = nullptr;
+  check_netlink(rtnl_link_get_kernel(socket, 0, name.c_str(), &found), "device " + name);
+  return LinkPointer(found);
+}
+
+void set_up(nl_sock* socket, const std::string& name) {
+  LinkPointer change(rtnl_link_alloc());
+  rtnl_link_set_flags(change.get(), IFF_UP);
+  check_netlink(rtnl_link_change(socket, find(socket, name).get(), change.get(), 0), "bring up " + name);
+}
+
+void receive_offload_on(const std::string& name) {
+  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  check(static_cast<bool>(socket), "socket");
+  ethtool_value value{.cmd = ETHTOOL_SGRO, .data = 1};
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  check(ioctl(socket.get(), SIOCETHTOOL, &request) == 0, "generic receive offload of " + name);
+}
+
+void put_back_tag(Bytes& frame, const tpacket_auxdata& data) {
+  if ((data.tp_status & TP_STATUS_VLAN_VALID) == 0 || frame.size() < 12) return;
+  const std::uint16_t tpid =
+      (data.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? data.tp_vlan_tpid : std::uint16_t{ETH_P_8021Q};
+  const std::uint16_t words[] = {htons(tpid), htons(data.tp_vlan_tci)};
+  const auto* tag = reinterpret_cast<const std::byte*>(words);
+  frame.insert(frame.begin() + 12, tag, tag + sizeof(words));
+}
+
+}  // namespace
+
+NetworkNamespace::NetworkNamespace() : previous_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+  check(static_cast<bool>(previous_), "the network namespace of this thread");
+  check(unshare(CLONE_NEWNET) == 0, "a new network namespace");
+  for (const char* which : {"all", "default"})
+    std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + which + "/disable_ipv6") << "1";
+  set_up(connect().get(), "lo");
+}
+
+NetworkNamespace::~NetworkNamespace() { (void)setns(previous_.get(), CLONE_NEWNET); }
+
+void NetworkNamespace::add_veth(const std::string& name, const std::string& far_name) const {
+  Socket socket = connect();
+  LinkPointer pair(rtnl_link_veth_alloc());
+  rtnl_link_set_name(pair.get(), name.c_str());
+  LinkPointer far(rtnl_link_veth_get_peer(pair.get()));
+  rtnl_link_set_name(far.get(), far_name.c_str());
+  check_netlink(rtnl_link_add(socket.get(), pair.get(), NLM_F_CREATE | NLM_F_EXCL), "veth pair " + name);
+  for (const std::string& end : {name, far_name}) set_up(socket.get(), end);
+  // An end that is up when this is switched on tells the other one that it takes redirected frames.
+  for (const std::string& end : {name, far_name}) receive_offload_on(end);
+}
+
+void NetworkNamespace::remove_device(const std::string& name) const {
+  Socket socket = connect();
+  check_netlink(rtnl_link_delete(socket.get(), find(socket.get(), name).get()), "remove " + name);
+}
+
+FrameSocket::FrameSocket(const std::string& device)
+    : device_(device), socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)) {
+  check(static_cast<bool>(socket_), "packet socket");
+  const int on = 1;
+  check(setsockopt(socket_.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) == 0, "PACKET_IGNORE_OUTGOING");
+  check(setsockopt(socket_.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) == 0, "PACKET_AUXDATA");
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
+  check(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "packet socket on " + device);
+}
+
+void FrameSocket::send(const Bytes& frame) const {
+  check(::send(socket_.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size()),
+        "send to " + device_);
+}
+
+bool FrameSocket::wait(int milliseconds) const {
+  pollfd waited{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+  return poll(&waited, 1, milliseconds) == 1;
+}
+
+Bytes FrameSocket::take() const {
+  Bytes frame(65536);
+  iovec part{.iov_base = frame.data(), .iov_len = frame.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(tpacket_auxdata))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  const ssize_t size = recvmsg(socket_.get(), &message, 0);
+  check(size >= 0, "receive from " + device_);
+  frame.resize(static_cast<std::size_t>(size));
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_PACKET || header->cmsg_type != PACKET_AUXDATA) continue;
+    tpacket_auxdata data;
+    std::memcpy(&data, CMSG_DATA(header), sizeof(data));
+    put_back_tag(frame, data);
+  }
+  return frame;
+}
+
+Bytes FrameSocket::receive() const {
+  if (!wait(patience_ms)) throw std::runtime_error("nothing arrived at " + device_);
+  return take();
+}
+
+std::vector<Bytes> FrameSocket::pending() const {
+  std::vector<Bytes> frames;
+  while (wait(0)) frames.push_back(take());
+  return frames;
+}
+
+}  // namespace polycube::harness

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/must.h"
+#include "harness/services.h"
+
+namespace polycube::harness {
+
+namespace {
+
+using model::LeafType;
+
+model::LeafBinding leaf(const std::string& name, LeafType type, bool key = false) {
+  model::LeafBinding binding;
+  binding.name = binding.field = name;
+  binding.type = type;
+  binding.key = key;
+  return binding;
+}
+
+// As a YANG module would bind it.
+void describe(model::ServiceModel& model, const std::string& name) {
+  model.name = name;
+  model::TableBinding& rules = model.bindings.emplace_back();
+  rules.table = "rules";
+  rules.path = {"rules"};
+  rules.leaves = {leaf("inport", LeafType::port, true), leaf("action", LeafType::enumeration),
+                  leaf("outport", LeafType::integer), leaf("traffic_class", LeafType::integer)};
+  rules.leaves[1].enumerators = {{"drop", 0}, {"host", 1}, {"forward", 2}, {"flood", 3}, {"fail", 4}};
+  model::TableBinding& notes = model.bindings.emplace_back();
+  notes.table = "notes";
+  notes.path = {"notes"};
+  notes.leaves = {leaf("number", LeafType::integer, true), leaf("text", LeafType::integer)};
+}
+
+std::unique_ptr<Service> load(const std::string& name) {
+  auto service = std::make_unique<Service>();
+  service->name = name;
+  describe(service->own_model, name);
+  const std::filesystem::path folder = std::filesystem::path(POLYCUBE_HARNESS_PROBES_DIR) / name;
+  service->package = std::make_unique<engine::Package>(must(engine::Package::open(folder, service->own_model)));
+  return service;
+}
+
+}  // namespace
+
+const Service& probe() {
+  static const std::unique_ptr<Service> service = load("probe");
+  return *service;
+}
+
+const Service& flooder() {
+  static const std::unique_ptr<Service> service = load("flooder");
+  return *service;
+}
+
+const Service& refused() {
+  static const std::unique_ptr<Service> service = load("refused");
+  return *service;
+}
+
+}  // namespace polycube::harness

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Does with each packet what its table says, and remembers what it saw: the cube that framework tests are made of.
+ * Compiled twice: with PROBE_FLOODS it can flood as well.
+ */
+#ifdef PROBE_FLOODS
+#include <polycube/flood.h>
+#else
+#include <polycube/cube.h>
+#endif
+#include "abi/probe.h"
+
+PCN_ARRAY(rules, struct rule, PCN_MAX_PORTS);
+PCN_ARRAY(seen, struct seen, 1);
+PCN_HASH(notes, __u32, struct note, PROBE_NOTES);
+
+static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+{
+	__u32 port = md->in_port, zero = 0;
+	struct rule *rule = bpf_map_lookup_elem(&rules, &port);
+	struct seen *last = bpf_map_lookup_elem(&seen, &zero);
+
+	if (!rule || !last)
+		return RX_ERROR;
+	last->in_port = md->in_port;
+	last->length = md->packet_len;
+	last->traffic_class = md->traffic_class;
+	last->packets++;
+	if (rule->traffic_class)
+		md->traffic_class = rule->traffic_class;
+	switch (rule->action) {
+	case PROBE_HOST:
+		return RX_OK;
+	case PROBE_FORWARD:
+		return pcn_pkt_redirect(ctx, md, rule->outport);
+#ifdef PROBE_FLOODS
+	case PROBE_FLOOD:
+		return pcn_pkt_flood(ctx, md);
+#endif
+	case PROBE_FAIL:
+		return RX_ERROR;
+	default:
+		return pcn_pkt_drop(ctx, md);
+	}
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The service packages of the build tree, as tests use them.
+/// Threading: the first call of each function loads; the results are immutable.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/package.h"
+
+namespace polycube::harness {
+
+struct Service {
+  std::string name;
+  std::shared_ptr<const model::Schema> schema;  ///< owner of the model, of services that have a YANG module
+  model::ServiceModel own_model;                ///< of those that have none
+  std::unique_ptr<engine::Package> package;
+};
+
+/// A service of cubes/, by its YANG module.
+[[nodiscard]] const Service& service(const std::string& name);
+
+/// The probe (probe/bpf/probe.bpf.c): does what its table `rules` says. `flooder` can flood too. Their bindings are
+/// written out here, so that tests of the framework need no YANG.
+[[nodiscard]] const Service& probe();
+[[nodiscard]] const Service& flooder();
+/// A service whose program the verifier refuses.
+[[nodiscard]] const Service& refused();
+
+}  // namespace polycube::harness

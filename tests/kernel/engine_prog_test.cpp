@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// Transactions of the engine against the kernel: all or nothing, and nothing left behind.
+#include <bpf/bpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <span>
+
+#include "bpf/link.h"
+#include "harness/data_path.h"
+#include "harness/must.h"
+#include "harness/probe/abi/probe.h"
+
+namespace polycube::harness {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Programs in the kernel that jump through the panel of this engine: what no descriptor shows.
+std::size_t programs_around(const bpf::Map& panel) {
+  bpf_map_info wanted{};
+  __u32 size = sizeof(wanted);
+  must(bpf_obj_get_info_by_fd(panel.fd(), &wanted, &size) == 0 ? Result<>() : fail_errno(errno, "inspect the panel"));
+  std::size_t count = 0;
+  for (__u32 id = 0; bpf_prog_get_next_id(id, &id) == 0;) {
+    const Fd fd(bpf_prog_get_fd_by_id(id));
+    __u32 maps[64] = {};
+    bpf_prog_info info{};
+    info.nr_map_ids = std::size(maps);
+    info.map_ids = reinterpret_cast<std::uintptr_t>(maps);
+    size = sizeof(info);
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) < 0) continue;  // gone meanwhile
+    const auto used = std::span(maps).first(std::min<std::size_t>(info.nr_map_ids, std::size(maps)));
+    if (std::find(used.begin(), used.end(), wanted.id) != used.end()) count++;
+  }
+  return count;
+}
+
+// Descriptors of this process by what they are: "anon_inode:bpf-map", "anon_inode:bpf_link", ...
+std::map<std::string, int> descriptors() {
+  std::map<std::string, int> counts;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+    if (target.starts_with("/proc/")) continue;  // the listing itself
+    counts[target.substr(0, target.find('['))]++;
+  }
+  return counts;
+}
+
+class EngineTest : public testing::TestWithParam<Hook> {
+ protected:
+  Hook hook() const { return GetParam(); }
+
+  void forward(const std::string& cube, const std::string& in, int out) {
+    path_.write(cube, "rules", {{"inport", in}, {"action", "forward"}, {"outport", std::to_string(out)}});
+  }
+  void note(const std::string& cube, int number) {
+    path_.write(cube, "notes", {{"number", std::to_string(number)}, {"text", "1"}});
+  }
+
+  // d1 - a - b - d2
+  void make_chain() {
+    for (const char* device : {"d1", "d2", "d3"}) {
+      path_.add_device(device);
+      sockets_.emplace(device, FrameSocket(DataPath::far_end(device)));
+    }
+    path_.add_cube("a", flooder(), hook(), {{"dev", "d1"}, {"in", ""}, {"free", ""}});
+    path_.add_cube("b", probe(), hook(), {{"dev", "d2"}, {"in", ""}});
+    path_.join("a", "in", "b", "in");
+    for (const char* cube : {"a", "b"}) {
+      forward(cube, "dev", 1);
+      forward(cube, "in", 0);
+      note(cube, 7);
+    }
+    must(path_.apply());
+    expect_working();
+  }
+
+  void expect_arrives(const std::string& from, const std::string& to) {
+    sockets_.at(from).send(frame_);
+    EXPECT_TRUE(same_packet(frame_, sockets_.at(to).receive())) << from << " to " << to;
+    for (const auto& [device, socket] : sockets_) EXPECT_THAT(socket.pending(), IsEmpty()) << device;
+  }
+  void expect_working() {
+    expect_arrives("d1", "d2");
+    expect_arrives("d2", "d1");
+  }
+
+  // What a transaction that fails must not change.
+  struct State {
+    std::map<std::string, std::uint32_t> programs;
+    std::map<std::string, std::vector<bpf::Bytes>> elements;
+    std::map<std::string, bpf::Bytes> constants;
+    std::map<std::string, int> descriptors;
+    std::size_t kernel_programs = 0;
+    bool operator==(const State&) const = default;
+  };
+  State state() const {
+    State state;
+    for (const auto& [name, cube] : path_.running().cubes) {
+      const engine::Cube& running = path_.cube(name);
+      state.programs[name] = must(running.program().info()).id;
+      const auto constants = std::as_bytes(std::span(&running.config, 1));
+      state.constants[name].assign(constants.begin(), constants.end());
+      for (const engine::BoundTable& bound : running.package().tables()) {
+        auto& elements = state.elements[name + "/" + bound.binding->table];
+        must(must(running.table(*bound.binding)).map.for_each([&](auto key, auto value) {
+          bpf::Bytes element(key.begin(), key.end());
+          element.insert(element.end(), value.begin(), value.end());
+          elements.push_back(std::move(element));
+        }));
+        std::sort(elements.begin(), elements.end());
+      }
+    }
+    state.descriptors = descriptors();
+    state.kernel_programs = programs_around(path_.map("a", hook() == Hook::tc ? "pcn_panel_tc" : "pcn_panel_xdp"));
+    return state;
+  }
+  void expect_unchanged(const State& before) {
+    const State now = state();
+    EXPECT_EQ(now.programs, before.programs);
+    EXPECT_EQ(now.descriptors, before.descriptors);
+    EXPECT_EQ(now.kernel_programs, before.kernel_programs);
+    EXPECT_TRUE(now.elements == before.elements);
+    EXPECT_TRUE(now.constants == before.constants);
+    expect_working();
+  }
+
+  // Changes of every kind that the chain would notice.
+  void want_other_wiring_and_rules() {
+    path_.set_peer("a", "dev", "d3");
+    path_.set_peer("a", "free", "d1");
+    path_.set_peer("a", "in", "");
+    path_.write("a", "rules", {{"inport", "dev"}, {"action", "drop"}});
+    path_.remove("a", "notes", {{"number", "7"}});
+    note("a", 8);
+    path_.add_cube("new", probe(), hook(), {{"p", ""}});
+    note("new", 1);
+  }
+
+  DataPath path_;
+  std::map<std::string, FrameSocket> sockets_;
+  const Bytes frame_ = build(Ethernet{} / Ipv4{} / Udp{} / Payload("hello"));
+};
+
+TEST_P(EngineTest, ARefusedProgramChangesNothingAndShowsTheLog) {
+  make_chain();
+  const State before = state();
+  want_other_wiring_and_rules();
+  path_.add_cube("refused", refused(), hook(), {{"p", ""}});
+  const Result<> done = path_.apply();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::verifier_rejected);
+  EXPECT_THAT(done.error().message, HasSubstr("refused"));
+  EXPECT_THAT(done.error().detail, HasSubstr("invalid access to packet"));
+  expect_unchanged(before);
+}
+
+TEST_P(EngineTest, AFullTableChangesNothing) {
+  make_chain();
+  const State before = state();
+  want_other_wiring_and_rules();
+  for (int number = 100; number < 100 + PROBE_NOTES; number++) note("b", number);
+  const Result<> done = path_.apply();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::limit_exceeded);
+  EXPECT_THAT(done.error().message, HasSubstr("notes"));
+  EXPECT_THAT(done.error().message, HasSubstr("b"));
+  expect_unchanged(before);
+}
+
+TEST_P(EngineTest, AFullTableOfANewCubeChangesNothing) {
+  make_chain();
+  const State before = state();
+  want_other_wiring_and_rules();
+  for (int number = 0; number <= PROBE_NOTES; number++) note("new", 1000 + number);
+  ASSERT_FALSE(path_.apply());
+  expect_unchanged(before);
+}
+
+TEST_P(EngineTest, ADeviceThatIsTakenChangesNothing) {
+  if (hook() == Hook::tc) return;  // tcx shares devices
+  make_chain();
+  path_.add_cube("other", probe(), hook(), {{"p", ""}});
+  must(path_.apply());
+  const bpf::Link foreign = must(bpf::Link::attach(
+      path_.cube("other").program(), static_cast<int>(if_nametoindex("d3")), engine::attach_point(hook()), "d3"));
+  const State before = state();
+  want_other_wiring_and_rules();
+  const Result<> done = path_.apply();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::in_use);
+  EXPECT_THAT(done.error().message, HasSubstr("d3"));
+  expect_unchanged(before);
+}
+
+TEST_P(EngineTest, AThousandRewiringsLeaveNothing) {
+  make_chain();
+  path_.set_peer("a", "free", "d3");
+  must(path_.apply());
+  const auto rewire = [&] {
+    path_.set_peer("a", "dev", "d3");
+    path_.set_peer("a", "free", "d1");
+    path_.set_peer("b", "in", "");
+    must(path_.apply());
+    path_.set_peer("a", "dev", "d1");
+    path_.set_peer("a", "free", "d3");
+    path_.join("a", "in", "b", "in");
+    must(path_.apply());
+  };
+  rewire();
+  State before = state();
+  for (int round = 0; round < 500; round++) rewire();
+  State now = state();
+  EXPECT_EQ(now.descriptors, before.descriptors);
+  EXPECT_EQ(now.kernel_programs, before.kernel_programs);
+  expect_working();
+}
+
+TEST_P(EngineTest, CubesThatComeAndGoLeaveNothing) {
+  make_chain();
+  const auto come_and_go = [&] {
+    path_.add_cube("c", flooder(), hook(), {{"dev", "d3"}, {"in", ""}});
+    path_.join("c", "in", "a", "free");
+    must(path_.apply());
+    path_.wanted.cubes.erase("c");
+    path_.set_peer("a", "free", "");
+    must(path_.apply());
+  };
+  come_and_go();
+  const State before = state();
+  for (int round = 0; round < 50; round++) come_and_go();
+  const State now = state();
+  EXPECT_EQ(now.descriptors, before.descriptors);
+  EXPECT_EQ(now.kernel_programs, before.kernel_programs);
+  expect_working();
+}
+
+TEST_P(EngineTest, ADeviceIsLedFromCubeToCube) {
+  make_chain();
+  path_.add_cube("c", probe(), hook(), {{"x", ""}, {"dev", ""}, {"out", "d3"}});
+  forward("c", "dev", 2);
+  must(path_.apply());
+  for (int round = 0; round < 3; round++) {
+    path_.set_peer("a", "dev", "");
+    path_.set_peer("c", "dev", "d1");
+    must(path_.apply());
+    expect_arrives("d1", "d3");
+    EXPECT_EQ(path_.element<seen>("c", "seen", std::uint32_t{0})->in_port, 1u);
+    path_.set_peer("c", "dev", "");
+    path_.set_peer("a", "dev", "d1");
+    must(path_.apply());
+    expect_arrives("d1", "d2");
+  }
+}
+
+TEST_P(EngineTest, ADeviceThatLeadsNowhereIsTheHosts) {
+  make_chain();
+  path_.set_peer("a", "dev", "");
+  must(path_.apply());
+  const FrameSocket near("d1");
+  sockets_.at("d1").send(frame_);
+  EXPECT_TRUE(same_packet(frame_, near.receive()));
+  EXPECT_THAT(sockets_.at("d2").pending(), IsEmpty());
+}
+
+TEST_P(EngineTest, APortThatIsMadeAgainCountsFromZero) {
+  make_chain();
+  path_.add_cube("c", probe(), hook(), {{"p0", ""}, {"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  (void)path_.send("c", "p1", frame_);
+  EXPECT_EQ(path_.statistics("c", "p1").in_packets, 1u);
+  path_.wanted.cubes.at("c").ports.erase("p1");
+  must(path_.apply());
+  path_.set_peer("c", "again", "");
+  must(path_.apply());
+  ASSERT_EQ(path_.index("c", "again"), 1u);
+  EXPECT_EQ(path_.statistics("c", "again").in_packets, 0u);
+  EXPECT_EQ(path_.statistics("c", "again").in_bytes, 0u);
+  (void)path_.send("c", "again", frame_);
+  EXPECT_EQ(path_.statistics("c", "again").in_packets, 1u);
+  // In one transaction.
+  path_.wanted.cubes.at("c").ports.erase("again");
+  path_.set_peer("c", "other", "");
+  must(path_.apply());
+  ASSERT_EQ(path_.index("c", "other"), 1u);
+  EXPECT_EQ(path_.statistics("c", "other").in_packets, 0u);
+}
+
+TEST_P(EngineTest, TablesOutliveARewiring) {
+  make_chain();
+  path_.set_element("a", "rules", std::uint32_t{100}, rule{PROBE_HOST, 3, 4});
+  path_.set_peer("a", "free", "d3");
+  must(path_.apply());
+  EXPECT_EQ(path_.element<rule>("a", "rules", std::uint32_t{100})->traffic_class, 4u);
+  EXPECT_THAT(path_.rows("a", "notes"), ElementsAre(model::Row{"7", "1"}));
+}
+
+TEST_P(EngineTest, NothingRunsWhereNothingChanges) {
+  make_chain();
+  const State before = state();
+  must(path_.apply());
+  expect_unchanged(before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hooks, EngineTest, testing::Values(Hook::tc, Hook::xdp_skb, Hook::xdp_drv), hook_name);
+
+}  // namespace
+}  // namespace polycube::harness

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BPF objects of the kernel: whose they are, whether they are gone; and programs of somebody else."""
+
+import ctypes
+import json
+import os
+import re
+import socket
+import struct
+from pathlib import Path
+
+from network import run
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def objects_of_fdinfo(folder):
+    """BPF objects of the descriptors whose fdinfo files are in a folder: {("prog", 12), ("map", 7), ("link", 3)}."""
+    found = set()
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return found
+    for name in names:
+        try:
+            text = Path(folder, name).read_text()
+        except OSError:
+            continue
+        ids = dict(re.findall(r"^(prog|map|link)_id:\s*(\d+)", text, re.MULTILINE))
+        if "link" in ids:
+            found.add(("link", int(ids["link"])))
+        elif len(ids) == 1:
+            found |= {(kind, int(number)) for kind, number in ids.items()}
+    return found
+
+
+def bpftool(*arguments):
+    return json.loads(run("bpftool", "-j", *arguments) or "[]")
+
+
+def related_objects(seed):
+    """All BPF objects that hang together with these: maps of programs, programs of maps, links of programs.
+
+    Programs that are only held by a program array have no descriptor any more, but share maps with those that have one.
+    """
+    programs = {program["id"]: set(program.get("map_ids", ())) for program in bpftool("prog", "list")}
+    links = {link["id"]: link.get("prog_id") for link in bpftool("link", "list")}
+    prog_ids = {number for kind, number in seed if kind == "prog"}
+    map_ids = {number for kind, number in seed if kind == "map"}
+    link_ids = {number for kind, number in seed if kind == "link"}
+    prog_ids |= {links[link] for link in link_ids if links.get(link)}
+    while True:
+        size = len(prog_ids) + len(map_ids)
+        for program, maps in programs.items():
+            if program in prog_ids or maps & map_ids:
+                prog_ids.add(program)
+                map_ids |= maps
+        if len(prog_ids) + len(map_ids) == size:
+            break
+    link_ids |= {link for link, program in links.items() if program in prog_ids}
+    return ({("prog", number) for number in prog_ids} | {("map", number) for number in map_ids} |
+            {("link", number) for number in link_ids})
+
+
+def existing_objects():
+    return {(kind, entry["id"]) for kind in ("prog", "map", "link") for entry in bpftool(kind, "list")}
+
+
+def unpin(objects):
+    """Removes the pins of these objects, for runs that were killed."""
+    for folder, _, names in os.walk("/sys/fs/bpf", topdown=False):
+        for name in names:
+            path = os.path.join(folder, name)
+            fd = _obj_get(path)
+            if fd < 0:
+                continue
+            try:
+                text = Path(f"/proc/self/fdinfo/{fd}").read_text()
+            finally:
+                os.close(fd)
+            ids = {(kind, int(number)) for kind, number in re.findall(r"^(prog|map|link)_id:\s*(\d+)", text, re.M)}
+            if ids & objects:
+                os.unlink(path)
+
+
+_SYS_BPF = {"x86_64": 321, "aarch64": 280}.get(os.uname().machine, 321)
+
+
+def bpf_syscall(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes.ljust(128, b"\0"), 128)
+    result = _libc.syscall(_SYS_BPF, command, buffer, 128)
+    return result if result >= 0 else -ctypes.get_errno()
+
+
+def _obj_get(path):
+    name = ctypes.create_string_buffer(str(path).encode())
+    return bpf_syscall(7, struct.pack("=QII", ctypes.addressof(name), 0, 0))
+
+
+class ForeignProgram:
+    """A counting program of somebody else on a device: by tcx, by clsact filter, or by XDP."""
+
+    _XDP_MODES = {"xdp_drv": "xdpdrv", "xdp_skb": "xdpgeneric"}
+
+    def __init__(self, lab, namespace, device, how, direction="ingress"):
+        self.lab, self.namespace, self.device, self.how, self.direction = lab, namespace, device, how, direction
+        self.link = None
+        self.pins = Path(f"/sys/fs/bpf/{lab.prefix}-{lab.number()}")
+        hook = "xdp" if how.startswith("xdp") else "tc"
+        self.object = self._compile(lab, hook)
+        self.pins.mkdir()
+        lab.closing(self.close)
+        run("bpftool", "prog", "load", self.object, self.pins / "program", "type",
+            "xdp" if hook == "xdp" else "classifier", "pinmaps", self.pins)
+        if how == "tcx":
+            self._attach_tcx()
+        elif how == "clsact":
+            if "clsact" not in namespace.run("tc", "qdisc", "show", "dev", device):
+                namespace.run("tc", "qdisc", "add", "dev", device, "clsact")
+            namespace.run("tc", "filter", "add", "dev", device, direction, "bpf", "da", "object-pinned",
+                          self.pins / "program")
+        else:
+            namespace.run("ip", "link", "set", "dev", device, self._XDP_MODES[how], "pinned", self.pins / "program")
+
+    @staticmethod
+    def _compile(lab, hook):
+        target = Path(lab.folder, f"count.{hook}.o")
+        if not target.exists():
+            arch = run("gcc", "-print-multiarch").strip()
+            run("clang-19", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I/usr/include/{arch}",
+                f"-DHOOK_{hook.upper()}", "-c", Path(__file__).parent / "bpf/count.bpf.c", "-o", target)
+        return target
+
+    def _attach_tcx(self):
+        program = _obj_get(self.pins / "program")
+        assert program >= 0, os.strerror(-program)
+        try:
+            index = self.namespace.call(lambda: socket.if_nametoindex(self.device))
+            attach_type = 46 if self.direction == "ingress" else 47
+            attributes = struct.pack("=IIII", program, index, attach_type, 0)
+            self.link = self.namespace.call(lambda: bpf_syscall(28, attributes))
+            assert self.link >= 0, os.strerror(-self.link)
+        finally:
+            os.close(program)
+
+    def packets(self):
+        [entry] = bpftool("map", "dump", "pinned", str(self.pins / "packets"))
+        if "formatted" in entry:
+            return entry["formatted"]["value"]
+        return int.from_bytes(bytes(int(byte, 16) for byte in entry["value"]), "little")
+
+    def close(self):
+        if self.link is not None and self.link >= 0:
+            os.close(self.link)
+            self.link = None
+        if self.how == "clsact":
+            self.namespace.run("tc", "filter", "del", "dev", self.device, self.direction, check=False)
+        elif self.how.startswith("xdp"):
+            self.namespace.run("ip", "link", "set", "dev", self.device, self._XDP_MODES[self.how], "off", check=False)
+        for name in ("program", "packets"):
+            Path(self.pins, name).unlink(missing_ok=True)
+        for path in self.pins.glob("*") if self.pins.exists() else ():
+            path.unlink()
+        if self.pins.exists():
+            self.pins.rmdir()

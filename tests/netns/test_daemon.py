@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Life of polycubed: start, several at once, sudden death, clean end, packages that are broken."""
+
+import itertools
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bpfobjects import existing_objects
+from chains import datastore, inserted, simplebridge, simpleforwarder, two_forwarders
+from daemon import POLYCUBED, SERVICES, Daemon
+from harness import Lab
+from network import eventually, run
+
+BPF = Path(__file__).parent / "bpf"
+
+
+def test_ready_and_clean_end(lab):
+    daemon = lab.daemon()
+    print(f"ready after {daemon.ready_after * 1000:.0f} ms")
+    a, b = two_forwarders(lab, daemon, "TC")
+    assert daemon.count_objects()["link"] >= 2
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+    assert not a.reaches(b)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_in_order(lab, hook, number):
+    daemon = lab.daemon()
+    two_forwarders(lab, daemon, hook)
+    daemon.objects()
+    daemon.process.send_signal(number)
+    assert daemon.process.wait(30) == 0
+    daemon.assert_nothing_left()
+
+
+def test_two_daemons_in_two_namespaces(lab):
+    other = Lab.open()
+    try:
+        first, second = lab.daemon(), other.daemon()
+        a, b = two_forwarders(lab, first, "TC")
+        c, d = two_forwarders(other, second, "TC")
+        assert first.stop() == 0
+        first.assert_nothing_left()
+        c.ping(d)
+        assert not a.reaches(b)
+        assert second.stop() == 0
+        second.assert_nothing_left()
+    finally:
+        other.close()
+
+
+def test_two_daemons_in_one_namespace(lab, hook):
+    a, b, c, d = (lab.station(name) for name in "abcd")
+    first, second = lab.daemon(), lab.daemon()
+    simpleforwarder(first, "same", hook, a.port, b.port)
+    simplebridge(second, "same", hook, c.port, d.port)
+    a.ping(b)
+    c.ping(d)
+    first.do("del same")
+    assert first.stop() == 0
+    c.ping(d)
+    assert second.stop() == 0
+    second.assert_nothing_left()
+
+
+def test_second_daemon_with_the_same_socket_is_refused(lab):
+    first = lab.daemon()
+    second = Daemon(lab)
+    second.socket = first.socket
+    second.spawn()
+    assert second.process.wait(20) == 1
+    assert str(first.socket) in second.log_text()
+    assert first.rest("GET", "/restconf").status == 200
+
+
+def test_second_daemon_with_the_same_state_is_refused(lab):
+    first = lab.daemon()
+    second = Daemon(lab)
+    second.state = first.state
+    second.spawn()
+    assert second.process.wait(20) == 1
+    assert str(first.state) in second.log_text()
+    assert first.rest("GET", "/restconf").status == 200
+
+
+def test_socket_of_a_dead_daemon_is_replaced(lab):
+    daemon = lab.daemon()
+    daemon.kill()
+    assert daemon.socket.exists()
+    daemon.start()
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.12, 0.2, 0.33])
+def test_killed_in_the_middle_of_transactions(lab, hook, delay):
+    daemon = lab.daemon()
+    a, b = two_forwarders(lab, daemon, hook)
+    bodies = [datastore(**services) for services in inserted(hook)]
+    states = set()
+
+    def shape():
+        data = daemon.configuration()[0]["ietf-restconf:data"]
+        cubes = [cube for entries in data.values() if isinstance(entries, list) for cube in entries]
+        wires = [(cube["name"], port["name"], port["peer"]) for cube in cubes for port in cube.get("ports", [])]
+        return repr(sorted(wires))
+
+    for body in bodies:
+        assert daemon.data("PATCH", body=body).status == 204
+        states.add(shape())
+
+    def write():
+        try:
+            for body in itertools.cycle(bodies):
+                daemon.data("PATCH", body=body)
+        except Exception:  # noqa: the daemon dies on purpose
+            pass
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for thread in writers:
+        thread.start()
+    time.sleep(delay)
+    daemon.kill()
+    for thread in writers:
+        thread.join()
+
+    daemon.start()
+    states.add("[]")  # a daemon that begins anew
+    assert shape() in states, "neither the one nor the other: half a transaction survived"
+    for cube in ("hw", "sf1", "sf2"):
+        daemon.ctl("del", cube)
+    simpleforwarder(daemon, "sf3", hook, a.port, b.port)
+    a.ping(b)
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+
+
+def test_options(lab):
+    for words in (["--help"], ["--version"]):
+        done = subprocess.run([str(POLYCUBED), *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0 and done.stdout
+    places = ["--socket", str(lab.folder / "x"), "--state-dir", str(lab.folder / "y")]
+    for words in (["--nonsense"], ["--log-level", "loud"], ["--config", "/nowhere/at/all"],
+                  ["--listen", "0.0.0.0:9000"], ["--listen", "127.0.0.1:99999"], ["extra"]):
+        done = subprocess.run([str(POLYCUBED), *places, *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1, f"{words}: {done.returncode} {done.stderr}"
+        assert words[-1] in done.stdout + done.stderr, words
+
+
+def test_configuration_file(lab):
+    file = lab.folder / "polycubed.conf"
+    elsewhere = lab.folder / "elsewhere"
+    file.write_text(f"# a comment\n\nlog-level: err\nstate-dir: {elsewhere}\n")
+    quiet = lab.daemon("--config", str(file))
+    assert "is ready" not in quiet.log_text(), "the file's log level is in effect"
+    assert not elsewhere.exists(), "the command line wins over the file"
+    assert quiet.stop() == 0
+    loud = lab.daemon("--config", str(file), "--log-level", "info")
+    assert "is ready" in loud.log_text()
+    assert loud.stop() == 0
+
+
+@pytest.mark.parametrize("line", ["nonsense: 1", "log-level", "log-level: loud", "clean-on-exit: perhaps"])
+def test_bad_configuration_file(lab, line):
+    file = lab.folder / "polycubed.conf"
+    file.write_text(f"# first\n{line}\n")
+    done = subprocess.run([str(POLYCUBED), "--config", str(file)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"{file}:2" in done.stderr
+
+
+def test_listens_on_loopback_when_asked(lab):
+    daemon = lab.daemon("--listen", "127.0.0.1:9111")
+    text = lab.host.run("curl", "-sS", "--max-time", "10", "http://127.0.0.1:9111/restconf")
+    assert "ietf-restconf:restconf" in text
+    sockets = lab.host.run("ss", "-Hltn")
+    assert "127.0.0.1:9111" in sockets and "0.0.0.0" not in sockets.split("127.0.0.1:9111")[0]
+    code, _ = daemon.ctl("version")
+    assert code == 0
+
+
+def test_socket_is_for_its_owner_only(lab):
+    daemon = lab.daemon()
+    assert daemon.socket.stat().st_mode & 0o007 == 0
+
+
+# ---- packages --------------------------------------------------------------------------------------------------------
+
+
+def package(folder, name, model, source=None):
+    """A service package: its model, and its objects when there is a source."""
+    target = folder / name
+    target.mkdir(parents=True)
+    (target / f"{name}.yang").write_text(model)
+    if source:
+        root = Path(__file__).resolve().parents[2]
+        arch = run("gcc", "-print-multiarch").strip()
+        for hook in ("tc", "xdp"):
+            run("clang-19", "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-std=gnu11", f"-I{root}/sdk/bpf",
+                f"-I/usr/include/{arch}", f"-DPCN_HOOK_{hook.upper()}", "-c", source, "-o", target / f"{name}.{hook}.o")
+
+
+def model(name):
+    return f"""module {name} {{
+  yang-version 1.1; namespace "urn:polycube:{name}"; prefix {name};
+  import polycube-base {{ prefix pcn; }}
+  pcn:service "Test service"; pcn:service-version "1.0.0";
+  revision 2026-01-01;
+  list {name} {{ key name; uses pcn:standard-cube; }}
+}}
+"""
+
+
+@pytest.fixture
+def packages(lab):
+    folder = lab.folder / "packages"
+    folder.mkdir()
+    return folder
+
+
+def test_broken_models_are_named_and_leave_others_alone(lab, packages):
+    package(packages, "halfmodel", model("halfmodel")[:150])
+    package(packages, "noservice", "module noservice { namespace 'urn:n'; prefix n; leaf a { type string; } }")
+    package(packages, "wrongtable", model("wrongtable").replace("uses pcn:standard-cube;",
+                                                                  "uses pcn:standard-cube; pcn:table x;"))
+    (packages / "empty").mkdir()
+    daemon = lab.daemon(services=(packages,))
+    services = daemon.rest("GET", "/restconf/data/polycube:services").text
+    for name in ("halfmodel", "noservice"):
+        assert name in services, services
+        code, output = daemon.ctl(name, "add", "x1")
+        assert code not in (0, 1) and output.strip()
+    daemon.do("helloworld add hw1")
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+
+
+@pytest.mark.parametrize("cube_hook", ["TC", "XDP_DRV"])
+def test_verifier_log_reaches_the_user(lab, packages, cube_hook):
+    package(packages, "refused", model("refused"), BPF / "refused.bpf.c")
+    daemon = lab.daemon(services=(packages,))
+    daemon.do("helloworld add hw1")
+    before, objects = daemon.configuration(), daemon.count_objects()
+    reply = daemon.data("POST", body={"refused:refused": [{"name": "r1", "type": cube_hook}]})
+    assert reply.status == 500 and reply.tag == "operation-failed", reply.text
+    assert "invalid access to packet" in str(reply.error["error-info"]), "the log says why"
+    code, output = daemon.ctl("refused", "add", "r1", f"type={cube_hook}")
+    assert code == 2 and "invalid access to packet" in output
+    assert daemon.configuration() == before
+    eventually(lambda: daemon.count_objects() == objects, f"as many objects as before: {objects}")
+    both = daemon.data("POST", body={"helloworld:helloworld": [{"name": "hw2"}],
+                                     "refused:refused": [{"name": "r1", "type": cube_hook}]})
+    assert both.status == 500
+    assert daemon.configuration() == before
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+
+
+def test_missing_and_damaged_objects_are_errors(lab, packages):
+    package(packages, "noobject", model("noobject"))
+    package(packages, "damaged", model("damaged"))
+    (packages / "damaged/damaged.tc.o").write_bytes(b"\x7fELF" + b"\0" * 200)
+    package(packages, "foreign", model("foreign"))
+    shutil.copy(SERVICES / "helloworld/helloworld.yang", packages / "foreign/foreign.tc.o")
+    daemon = lab.daemon(services=(packages,))
+    before = daemon.configuration()
+    for service in ("noobject", "damaged", "foreign"):
+        code, output = daemon.ctl(service, "add", "x1")
+        assert code == 2 and f"{service}.tc.o" in output, output
+    assert daemon.configuration() == before
+    daemon.do("helloworld add hw1")
+
+
+def test_out_of_tree_package_works(lab, packages):
+    source = packages.parent / "pass.bpf.c"
+    source.write_text("#include <polycube/cube.h>\nstatic __always_inline int handle_rx(struct CTXTYPE *ctx, "
+                      "struct pkt_metadata *md) { return pcn_pkt_redirect(ctx, md, md->in_port ? 0 : 1); }\n")
+    package(packages, "crossing", model("crossing"), source)
+    daemon = lab.daemon(services=(packages,))
+    a, b = lab.station("a"), lab.station("b")
+    daemon.do("crossing add c1")
+    daemon.do(f"c1 ports add p1 peer={a.port}")
+    daemon.do(f"c1 ports add p2 peer={b.port}")
+    a.ping(b)
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+    eventually(lambda: not existing_objects() & daemon.ever_owned, "nothing is left")
