@@ -170,9 +170,10 @@ def test_lost_update_is_prevented_between_clients(populated):
     won = []
 
     def client(number):
-        for _ in range(20):
+        for attempt in range(20):
             tag = populated.data("GET", path).etag
-            reply = populated.data("PUT", path, {"simplebridge:aging-time": 1000 + number}, {"If-Match": tag})
+            value = 1000 + 20 * number + attempt  # every success is a change
+            reply = populated.data("PUT", path, {"simplebridge:aging-time": value}, {"If-Match": tag})
             assert reply.status in (204, 412), reply.text
             if reply.status == 204:
                 won.append(tag)
