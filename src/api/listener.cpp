@@ -90,9 +90,9 @@ Result<socklen_t> loopback_address(const TcpAddress& address, sockaddr_storage& 
   }
   return fail(
       ErrorCode::access_denied,
-      "refusing to listen on {}: the API has no authentication over TCP, so whoever reaches it controls the data "
+      "refusing to listen on {}:{}: the API has no authentication over TCP, so whoever reaches it controls the data "
       "path; only 127.0.0.0/8 and ::1 are accepted",
-      address.host);
+      address.host, address.port);
 }
 
 }  // namespace

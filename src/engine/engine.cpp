@@ -236,24 +236,40 @@ Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) 
   return {};
 }
 
-Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
-  PCN_TRY(write_tables(transaction, staged));
-  // Runs last when the transaction is taken back: by then the cubes have their old programs.
-  staged.undo.add([this] {
-    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->program(), entry.port);
-  });
-  PCN_TRY(start_counting(transaction, staged));
-  // New cubes first, so that whoever is led to them finds them.
-  for (auto& [name, load] : staged.loads)
-    if (staged.created.contains(name)) PCN_TRY(staged.created.at(name)->install(std::move(load.programs)));
-  for (auto& [name, load] : staged.loads) {
-    if (staged.created.contains(name)) continue;
-    Cube* cube = cubes_.at(name).get();
-    PCN_ASSIGN(CubePrograms old, cube->install(std::move(load.programs)));
-    staged.undo.add([cube, previous = std::make_shared<CubePrograms>(std::move(old))] {
-      (void)cube->install(std::move(*previous));
-    });
+// A cube that only loses wires. Packets are still led to it until its neighbours have their new programs.
+bool Engine::only_loses_wires(const std::string& name, const Staged& staged) const {
+  if (staged.created.contains(name)) return false;
+  const pcn_config& config = staged.loads.at(name).config;
+  const pcn_config& old = cubes_.at(name)->config;
+  bool loses = false;
+  for (std::size_t port = 0; port < PCN_MAX_PORTS; port++) {
+    const pcn_wire& wire = config.wires[port];
+    const pcn_wire& before = old.wires[port];
+    // Numbers of direct jumps may change without the wire leading elsewhere.
+    const bool same = wire.target == before.target && wire.port == before.port &&
+                      (wire.kind == PCN_WIRE_NONE) == (before.kind == PCN_WIRE_NONE);
+    if (same) continue;
+    if (wire.kind != PCN_WIRE_NONE) return false;
+    loses = true;
   }
+  return loses;
+}
+
+Result<> Engine::install(const std::string& name, Staged& staged) {
+  auto& programs = staged.loads.at(name).programs;
+  if (staged.created.contains(name)) {
+    PCN_TRY(staged.created.at(name)->install(std::move(programs)));
+    return {};
+  }
+  Cube* cube = cubes_.at(name).get();
+  PCN_ASSIGN(CubePrograms old, cube->install(std::move(programs)));
+  staged.undo.add(
+      [cube, previous = std::make_shared<CubePrograms>(std::move(old))] { (void)cube->install(std::move(*previous)); });
+  return {};
+}
+
+// Leads devices to the cubes of their ports: those that lead elsewhere now, and those of cubes with a new program.
+Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std::string>& cubes, Staged& staged) {
   for (const auto& [name, wires] : transaction.wiring) {
     const Hook hook = transaction.after.cubes.at(name).hook;
     for (const auto& [port, wire] : wires) {
@@ -261,14 +277,43 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
       const std::pair key(wire.device, hook);
       auto staged_root = staged.roots.find(key);
       auto entry = roots_.find(key);
-      if (staged_root == staged.roots.end() && entry->second.cube == name && entry->second.port == port &&
-          !staged.loads.contains(name))
-        continue;
+      const bool stays_here = entry != roots_.end() && entry->second.cube == name && entry->second.port == port;
+      if (stays_here && !cubes.contains(name)) continue;
       Root& root = staged_root != staged.roots.end() ? staged_root->second : entry->second.root;
       PCN_TRY(root.steer(find(name, staged)->program(), port));
     }
   }
   return {};
+}
+
+Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
+  PCN_TRY(write_tables(transaction, staged));
+  // Runs last when the transaction is taken back: by then the cubes have their old programs.
+  staged.undo.add([this] {
+    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->program(), entry.port);
+  });
+  PCN_TRY(start_counting(transaction, staged));
+  // New cubes first, so that whoever is led to them finds them; those that traffic is led away from last, when no program
+  // that still leads there runs any more.
+  std::set<std::string> created;
+  std::set<std::string> rewired;
+  std::set<std::string> last;
+  for (const auto& [name, load] : staged.loads) {
+    if (staged.created.contains(name)) {
+      created.insert(name);
+    } else if (only_loses_wires(name, staged)) {
+      last.insert(name);
+    } else {
+      rewired.insert(name);
+    }
+  }
+  for (const std::string& name : created) PCN_TRY(install(name, staged));
+  for (const std::string& name : rewired) PCN_TRY(install(name, staged));
+  rewired.merge(created);
+  PCN_TRY(steer_roots(transaction, rewired, staged));
+  if (!last.empty() && !rewired.empty()) PCN_TRY(bpf::wait_for_running_programs());
+  for (const std::string& name : last) PCN_TRY(install(name, staged));
+  return last.empty() ? Result<>() : steer_roots(transaction, last, staged);
 }
 
 void Engine::finish(const Transaction& transaction, Staged& staged) {

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,10 @@ class Engine {
   [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] bool only_loses_wires(const std::string& name, const Staged& staged) const;
+  [[nodiscard]] Result<> install(const std::string& name, Staged& staged);
+  [[nodiscard]] Result<> steer_roots(const Transaction& transaction, const std::set<std::string>& cubes,
+                                     Staged& staged);
   [[nodiscard]] Result<> write_tables(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
   void finish(const Transaction& transaction, Staged& staged);

@@ -151,8 +151,7 @@ Result<> LocalController::add_devices(model::DataTree& data) const {
     PCN_TRY(model::add_leaf(data, node + "/status", device.running ? "UP" : "DOWN"));
     PCN_TRY(model::add_leaf(data, node + "/mac", device.mac));
     PCN_TRY(model::add_leaf(data, node + "/mtu", std::to_string(device.mtu)));
-    for (const std::string& address : device.addresses)
-      PCN_TRY(model::add_leaf(data, fmt::format("{}/addresses[.={}]", node, model::quote_key(address)), address));
+    for (const std::string& address : device.addresses) PCN_TRY(model::add_leaf(data, node + "/addresses", address));
     if (auto peer = peers.find(name); peer != peers.end()) PCN_TRY(model::add_leaf(data, node + "/peer", peer->second));
   }
   return {};

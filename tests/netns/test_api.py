@@ -258,7 +258,7 @@ BAD = {
     "absent cube": ("GET", f"{HELLO}=absent", None, (404, "invalid-value")),
     "absent port": ("GET", f"{HELLO}=hw1/ports=absent", None, (404, "invalid-value")),
     "unknown action": ("POST", f"{BRIDGE}=br1/fdb/explode", {}, (400, None)),
-    "unknown rpc": ("POST", "/restconf/operations/polycube:explode", {}, (400, None)),
+    "unknown rpc": ("POST", "/restconf/operations/polycube:explode", {}, (404, None)),
     # values
     "wrong type": ("PUT", f"{BRIDGE}=br1/fdb/aging-time", {"simplebridge:aging-time": "soon"}, INVALID),
     "out of range": ("PUT", f"{BRIDGE}=br1/fdb/aging-time", {"simplebridge:aging-time": 4294967296}, INVALID),

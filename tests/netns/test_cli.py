@@ -185,7 +185,7 @@ def test_bad_documents_are_syntax_errors(net, text):
 def test_output_formats(net):
     net.do("cubes add", stdin=YAML)
     value = json.loads(net.do("br1 show -json"))
-    assert value["name"] == "br1" and [port["name"] for port in value["ports"]] == ["a", "up"]
+    assert value["name"] == "br1" and [port["name"] for port in value["ports"]] == ["up", "a"]
     assert yaml.safe_load(net.do("br1 show -yaml"))["name"] == "br1"
     text = net.do("br1 show")
     assert re.search(r"^name: br1$", text, re.M) and re.search(r"^service-name: simplebridge$", text, re.M)

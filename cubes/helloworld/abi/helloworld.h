@@ -5,7 +5,10 @@
 
 #include <polycube/abi.h>
 
-enum { ACTION_DROP = 0, ACTION_FORWARD = 2 }; /* as in the model */
+enum {
+	ACTION_DROP = 0,
+	ACTION_FORWARD = 2
+}; /* as in the model */
 
 struct settings {
 	__u32 action;

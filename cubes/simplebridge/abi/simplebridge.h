@@ -14,7 +14,7 @@ PCN_ASSERT(sizeof(struct fdb_key) == 6, "as in the Ethernet header");
 
 struct fdb_entry {
 	__u64 last_seen; /* CLOCK_MONOTONIC, nanoseconds; 0: added by configuration, does not age and is not relearned */
-	__u32 port;      /* port index */
+	__u32 port; /* port index */
 	__u32 reserved;
 };
 PCN_ASSERT(sizeof(struct fdb_entry) == 16, "no padding");

@@ -19,7 +19,7 @@ static __always_inline void learn(const struct fdb_key *source, __u32 port, __u6
 	struct fdb_entry *known = bpf_map_lookup_elem(&fdb, source);
 
 	if (!known) {
-		struct fdb_entry entry = { .last_seen = now, .port = port };
+		struct fdb_entry entry = {.last_seen = now, .port = port};
 
 		bpf_map_update_elem(&fdb, source, &entry, BPF_NOEXIST);
 	} else if (known->last_seen && (known->port != port || now - known->last_seen > NSEC_PER_SEC)) {

@@ -88,8 +88,8 @@ struct pcn_root_config {
 /* Where the root sends packets, replaced by one 8-byte store. */
 struct pcn_root_target {
 	__u32 in_port;
-	__u16 entry;    /* which of the two slots */
-	__u16 active;   /* 0: the device leads to no cube */
+	__u16 entry; /* which of the two slots */
+	__u16 active; /* 0: the device leads to no cube */
 };
 PCN_ASSERT(sizeof(struct pcn_root_target) == 8, "replaced atomically");
 
@@ -100,8 +100,8 @@ PCN_ASSERT(sizeof(struct pcn_root_target) == 8, "replaced atomically");
 struct pcn_frame {
 	__u8 destination[6];
 	__u8 source[6];
-	__be16 protocol;     /* PCN_FRAME_PROTOCOL */
-	__u16 stage;         /* PCN_STAGE_ */
+	__be16 protocol; /* PCN_FRAME_PROTOCOL */
+	__u16 stage; /* PCN_STAGE_ */
 	__u16 slot;
 	__u16 port;
 	__u32 traffic_class;
@@ -110,8 +110,8 @@ PCN_ASSERT(sizeof(struct pcn_frame) == 24, "a multiple of four, no padding");
 #define PCN_FRAME_PROTOCOL 0x88b5 /* IEEE Std 802, local experimental EtherType 1 */
 #define PCN_FRAME_MAGIC 0x70636e21 /* in skb->cb[2] of a copy of a TC cube on its way through the injector */
 
-#define PCN_STAGE_ENTER 0   /* slot: of the cube to enter; port: on which */
-#define PCN_STAGE_CUBES 1   /* slot: of the program that makes the copies for cubes; port: input port */
+#define PCN_STAGE_ENTER 0 /* slot: of the cube to enter; port: on which */
+#define PCN_STAGE_CUBES 1 /* slot: of the program that makes the copies for cubes; port: input port */
 #define PCN_STAGE_DEVICES 2 /* the same, for devices */
 
 /* The same in the metadata of a packet, from the injector's XDP program to its TC program. */

@@ -38,22 +38,22 @@ struct pkt_metadata {
 static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md);
 
 /* An array table of `count` elements of `type`. */
-#define PCN_ARRAY(name, type_, count)                     \
-	struct {                                          \
-		__uint(type, BPF_MAP_TYPE_ARRAY);         \
-		__uint(max_entries, count);               \
-		__type(key, __u32);                       \
-		__type(value, type_);                     \
+#define PCN_ARRAY(name, type_, count)             \
+	struct {                                  \
+		__uint(type, BPF_MAP_TYPE_ARRAY); \
+		__uint(max_entries, count);       \
+		__type(key, __u32);               \
+		__type(value, type_);             \
 	} name SEC(".maps")
 
 /* A hash table. Elements are allocated as they come. */
-#define PCN_HASH(name, key_, value_, count)               \
-	struct {                                          \
-		__uint(type, BPF_MAP_TYPE_HASH);          \
-		__uint(max_entries, count);               \
-		__uint(map_flags, BPF_F_NO_PREALLOC);     \
-		__type(key, key_);                        \
-		__type(value, value_);                    \
+#define PCN_HASH(name, key_, value_, count)           \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_HASH);      \
+		__uint(max_entries, count);           \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+		__type(key, key_);                    \
+		__type(value, value_);                \
 	} name SEC(".maps")
 
 const volatile struct pcn_config pcn_config __attribute__((aligned(PCN_CACHE_LINE)));
@@ -93,10 +93,10 @@ static __always_inline int pcn_drop(struct pcn_stats *stats, enum pcn_drop reaso
 	return PCN_VERDICT_DROP;
 }
 
-#define PCN_JUMP_IF(number)                                                                           \
-	if (direct > number && kind == PCN_WIRE_DIRECT + number) {                                    \
-		PCN_JUMP(ctx, pcn_config.slots[number]);                                              \
-		return;                                                                               \
+#define PCN_JUMP_IF(number)                                        \
+	if (direct > number && kind == PCN_WIRE_DIRECT + number) { \
+		PCN_JUMP(ctx, pcn_config.slots[number]);           \
+		return;                                            \
 	}
 
 /* Enter the cube that a wire leads to; comes back only when that failed. */

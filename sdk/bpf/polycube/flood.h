@@ -91,7 +91,7 @@ struct pcn_way {
 
 static __always_inline long pcn_set_way(struct __sk_buff *ctx, __u16 stage, __u16 slot, __u16 port)
 {
-	struct pcn_way way = { .stage = stage, .slot = slot, .port = port };
+	struct pcn_way way = {.stage = stage, .slot = slot, .port = port};
 
 	return bpf_skb_store_bytes(ctx, __builtin_offsetof(struct pcn_frame, stage), &way, sizeof(way), 0);
 }

@@ -50,10 +50,10 @@ struct {
  * Jump to the program in a panel slot; comes back only when that failed. Each use has a call instruction of its own
  * (the index of a shared one is not constant, and the jump then indirect), which is why this is assembly.
  */
-#define PCN_JUMP(ctx, slot_)                                                                          \
-	asm volatile("r1 = %[context]\n\tr2 = %[panel] ll\n\tr3 = %[slot]\n\tcall 12"                  \
-		     :                                                                                \
-		     : [context] "r"(ctx), [panel] "i"(&pcn_panel), [slot] "r"((__u64)(slot_))        \
+#define PCN_JUMP(ctx, slot_)                                                                   \
+	asm volatile("r1 = %[context]\n\tr2 = %[panel] ll\n\tr3 = %[slot]\n\tcall 12"          \
+		     :                                                                         \
+		     : [context] "r"(ctx), [panel] "i"(&pcn_panel), [slot] "r"((__u64)(slot_)) \
 		     : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
 
 char pcn_license[] SEC("license") = "Dual BSD/GPL";

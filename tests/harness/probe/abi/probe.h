@@ -11,23 +11,23 @@ enum probe_action { PROBE_DROP, PROBE_HOST, PROBE_FORWARD, PROBE_FLOOD, PROBE_FA
 
 /* What to do with what comes in on a port. */
 struct rule {
-	__u16 action;
-	__u16 outport;       /* port index, unchecked */
-	__u32 traffic_class; /* what the packet carries from here on; 0 leaves it */
+  __u16 action;
+  __u16 outport;       /* port index, unchecked */
+  __u32 traffic_class; /* what the packet carries from here on; 0 leaves it */
 };
 PCN_ASSERT(sizeof(struct rule) == 8, "no padding");
 
 /* Element of the hash `notes`, whose key only counts: a table that overflows. */
 struct note {
-	__u32 text;
+  __u32 text;
 };
 
 /* What the probe saw of the last packet. */
 struct seen {
-	__u32 in_port;
-	__u32 length;
-	__u32 traffic_class;
-	__u32 packets;
+  __u32 in_port;
+  __u32 length;
+  __u32 traffic_class;
+  __u32 packets;
 };
 PCN_ASSERT(sizeof(struct seen) == 16, "no padding");
 

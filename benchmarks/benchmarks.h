@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The groups of rows of the table; each adds its section to the report.
+/// Errors: what keeps a group from being measured at all.
+/// Threading: one after the other, in the laboratory.
+#pragma once
+
+#include "report.h"
+
+namespace polycube::bench {
+
+struct Effort {
+  unsigned rounds;         ///< of interleaved comparisons
+  std::uint32_t test_run;  ///< packets of one test-run
+  std::uint32_t live;      ///< frames of one live-frames measurement
+  unsigned changes;        ///< configuration changes whose latency is measured
+  unsigned rewirings;
+  unsigned cubes;
+  unsigned entries;  ///< of a list written in one request
+};
+inline constexpr Effort full_effort = {15, 1'000'000, 400'000, 200, 1000, 1000, 10'000};
+inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50, 10'000};
+
+/// simpleforwarder against hand-written programs.
+[[nodiscard]] Result<> forwarder(Report& report, const Effort& effort);
+/// The cost of each further cube.
+[[nodiscard]] Result<> chain(Report& report, const Effort& effort);
+/// From a configuration change to its effect, and what is lost meanwhile.
+[[nodiscard]] Result<> change(Report& report, const Effort& effort);
+[[nodiscard]] Result<> rewiring(Report& report, const Effort& effort);
+/// Many cubes, long lists.
+[[nodiscard]] Result<> scale(Report& report, const Effort& effort);
+/// Lines of code.
+[[nodiscard]] Result<> lines(Report& report, const Effort& effort);
+
+}  // namespace polycube::bench

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <httplib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "interrupt.h"
+#include "paths.h"
+
+namespace polycube::bench {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* media_type = "application/yang-data+json";
+constexpr auto patience = 20s;  // for the daemon to come up or to end
+
+Result<> judge(const httplib::Result& result, const std::string& what) {
+  if (!result) return fail(ErrorCode::system, "{}: {}", what, httplib::to_string(result.error()));
+  if (result->status >= 200 && result->status < 300) return {};
+  return fail(ErrorCode::system, "{}: status {}: {}", what, result->status, result->body);
+}
+
+std::string url(const std::string& path) { return "/restconf/data" + path; }
+
+}  // namespace
+
+Daemon::Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::start() {
+  if (access(paths().daemon.c_str(), X_OK) < 0) return fail_errno(errno, "cannot run " + paths().daemon.string());
+  std::unique_ptr<Daemon> daemon(new Daemon);
+  char folder[] = "/tmp/polycube-bench-XXXXXX";
+  if (mkdtemp(folder) == nullptr) return fail_errno(errno, "cannot create a temporary folder");
+  daemon->folder_ = folder;
+  PCN_TRY(daemon->spawn());
+  daemon->client_ = std::make_unique<httplib::Client>((daemon->folder_ / "socket").string());
+  daemon->client_->set_address_family(AF_UNIX);
+  daemon->client_->set_keep_alive(true);
+  daemon->client_->set_read_timeout(60s);
+  daemon->client_->set_default_headers({{"Host", "localhost"}});
+  PCN_TRY(daemon->wait_until_ready());
+  return daemon;
+}
+
+Result<> Daemon::spawn() {
+  const std::string executable = paths().daemon.string();
+  const std::string socket = (folder_ / "socket").string();
+  const std::string state = (folder_ / "state").string();
+  const std::string log = (folder_ / "log").string();
+  const char* arguments[] = {executable.c_str(), "--socket",        socket.c_str(), "--state-dir",
+                             state.c_str(),      "--clean-on-exit", nullptr};
+  const pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) return fail_errno(errno, "cannot start a process");
+  if (pid_ > 0) return {};
+  // In the child, only calls that are safe after fork().
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  setpriority(PRIO_PROCESS, 0, 0);  // not at the priority that the benchmark has
+  setpgid(0, 0);                    // Ctrl-C reaches the benchmark, which ends the daemon in its own time
+  if (getppid() != parent) _exit(1);
+  const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execv(executable.c_str(), const_cast<char**>(arguments));
+  _exit(127);
+}
+
+Result<> Daemon::wait_until_ready() {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    PCN_TRY(check_interrupt());
+    if (auto answer = client_->Get("/restconf"); answer && answer->status == 200) return {};
+    if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      pid_ = -1;
+      break;
+    }
+    std::this_thread::sleep_for(10ms);
+  }
+  return fail(ErrorCode::system, "polycubed does not answer: {}", log_tail());
+}
+
+std::string Daemon::log_tail() const {
+  std::ifstream file(folder_ / "log");
+  std::string line, last;
+  while (std::getline(file, line)) last = line;
+  return last;
+}
+
+Daemon::~Daemon() {
+  client_.reset();
+  if (pid_ > 0) {
+    kill(pid_, SIGTERM);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (waitpid(pid_, nullptr, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > deadline) kill(pid_, SIGKILL);
+      std::this_thread::sleep_for(5ms);
+    }
+  }
+  std::error_code ignored;
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+}
+
+Result<> Daemon::post(const std::string& path, const std::string& body) {
+  return judge(client_->Post(url(path), body, media_type), "POST " + path);
+}
+
+Result<> Daemon::patch(const std::string& path, const std::string& body) {
+  return judge(client_->Patch(url(path), body, media_type), "PATCH " + path);
+}
+
+Result<> Daemon::remove(const std::string& path) { return judge(client_->Delete(url(path)), "DELETE " + path); }
+
+Result<nlohmann::json> Daemon::get(const std::string& path) {
+  auto answer = client_->Get(url(path));
+  PCN_TRY(judge(answer, "GET " + path));
+  nlohmann::json value = nlohmann::json::parse(answer->body, nullptr, false);
+  if (value.is_discarded()) return fail(ErrorCode::system, "GET {}: not JSON", path);
+  return value;
+}
+
+Result<std::uint64_t> Daemon::resident_memory() const {
+  std::ifstream file(fmt::format("/proc/{}/status", pid_));
+  for (std::string word; file >> word;) {
+    std::uint64_t size = 0;
+    if (word == "VmRSS:" && file >> size) return size;
+  }
+  return fail(ErrorCode::system, "cannot read the memory of polycubed");
+}
+
+nlohmann::json forwarder_json(const std::string& name, const std::string& hook, const std::vector<std::string>& peers) {
+  nlohmann::json ports = nlohmann::json::array();
+  for (std::size_t i = 0; i < peers.size(); i++) ports.push_back({{"name", fmt::format("p{}", i)}, {"peer", peers[i]}});
+  return {{"name", name},
+          {"type", hook},
+          {"ports", std::move(ports)},
+          {"actions",
+           {{{"inport", "p0"}, {"action", "forward"}, {"outport", "p1"}},
+            {{"inport", "p1"}, {"action", "forward"}, {"outport", "p0"}}}}};
+}
+
+}  // namespace polycube::bench
