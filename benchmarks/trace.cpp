@@ -108,7 +108,7 @@ Result<Driver> Driver::create(topology::Hook hook, const bpf::Map& trace, const 
   std::map<std::string, int> maps = {{"trace", trace.fd()}};
   PCN_ASSIGN(Fd scratch, map_of(program, "pcn_scratch"));
   if (scratch) maps.emplace("pcn_scratch", scratch.get());
-  PCN_ASSIGN(bpf::LoadedObject loaded, object.load({.constants = {}, .maps = maps}));
+  PCN_ASSIGN(bpf::LoadedObject loaded, object.load({.maps = maps}));
   Driver driver;
   driver.program_ = std::move(loaded.programs.at("driver"));
   PCN_ASSIGN(driver.memory_, bpf::MappedMemory::of(loaded.maps.at(".bss")));

@@ -27,6 +27,8 @@ if(CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra -Werror)
+# Naming some fields and leaving the rest zero is what designated initializers are for; g++ does not warn of it either.
+add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-missing-designated-field-initializers>)
 if(POLYCUBE_SANITIZE)
   add_compile_options(-fsanitize=${POLYCUBE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${POLYCUBE_SANITIZE})

@@ -15,8 +15,8 @@ from pathlib import Path
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 ASSERTION = re.compile(r"\b(_Static_assert|static_assert)\s*\(|\bPCN_\w*ASSERT\w*\s*\(")
-# What polycube_test() gives to every test, and so to headers that only tests include.
-TEST_DEFINES = [f'-DPOLYCUBE_TEST_{name}_DIR="."' for name in ("SOURCE", "YANG", "SERVICES")]
+# What tests get from CMake, and so the headers that only tests include.
+TEST_DEFINES = [f'-DPOLYCUBE_TEST_{name}_DIR="."' for name in ("SOURCE", "YANG", "SERVICES", "CUBES")]
 LIBRARIES = ["libbpf", "libyang", "libnl-3.0", "libnl-route-3.0"]
 
 

@@ -49,7 +49,8 @@ int own_work(struct CTXTYPE *ctx)
 	__u32 port = 0;
 
 	STAGE(0)
-	STAGE(1) STAGE(2) STAGE(3) STAGE(4) STAGE(5) STAGE(6) STAGE(7) STAGE(8) STAGE(9) STAGE(10) STAGE(11) STAGE(12)
-		STAGE(13) STAGE(14) STAGE(15) if (port) return PCN_VERDICT_DROP;
+	STAGE(1)
+	STAGE(2) STAGE(3) STAGE(4) STAGE(5) STAGE(6) STAGE(7) STAGE(8) STAGE(9) STAGE(10) STAGE(11) STAGE(12) STAGE(13)
+		STAGE(14) STAGE(15) if (port) return PCN_VERDICT_DROP;
 	return bpf_redirect(redirect_to, 0);
 }

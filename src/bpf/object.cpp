@@ -134,9 +134,13 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     if (bpf_map__reuse_fd(map, fd) < 0)
       return fail_errno(errno, fmt::format("{} cannot use the shared table {}", path_.string(), name));
   }
+  const auto wanted = [&](const bpf_program* candidate) {
+    return options.program.empty() || options.program == bpf_program__name(candidate);
+  };
   std::string verifier_log(1 << 20, '\0');
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
+    if (!wanted(program)) bpf_program__set_autoload(program, false);
     bpf_program__set_log_buf(program, verifier_log.data(), verifier_log.size());
   }
   if (int error = bpf_object__load(object.get()); error < 0) {
@@ -161,6 +165,7 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     loaded.maps.emplace(key, Map(std::move(fd), std::move(info)));
   }
   bpf_object__for_each_program(program, object.get()) {
+    if (!wanted(program)) continue;
     PCN_ASSIGN(Fd fd, Fd::duplicate(bpf_program__fd(program)));
     loaded.programs.emplace(bpf_program__name(program), Program(std::move(fd)));
   }

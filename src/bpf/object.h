@@ -19,9 +19,11 @@ namespace polycube::bpf {
 
 struct LoadOptions {
   /// Constants (`const volatile` globals) by name, whole objects.
-  std::map<std::string, std::span<const std::byte>> constants;
+  std::map<std::string, std::span<const std::byte>> constants = {};
+  /// When not empty, the only program to load.
+  std::string program = {};
   /// Maps to use instead of creating those of the same name: their descriptors.
-  std::map<std::string, int> maps;
+  std::map<std::string, int> maps = {};
 };
 
 struct LoadedObject {

@@ -23,24 +23,65 @@ Result<std::unique_ptr<Cube>> Cube::create(Panel& panel, Panel& flood_panel, con
   return cube;
 }
 
-Result<CubePrograms> Cube::load(const pcn_config& constants) {
+namespace {
+
+std::span<const std::byte> bytes_of(const auto& constant) { return std::as_bytes(std::span(&constant, 1)); }
+
+Result<bpf::Program> take(bpf::LoadedObject& loaded, const char* name, const bpf::ObjectFile& object) {
+  auto found = loaded.programs.find(name);
+  if (found == loaded.programs.end())
+    return fail(ErrorCode::invalid_value, "{} has no program {}", object.path().string(), name);
+  return std::move(found->second);
+}
+
+}  // namespace
+
+Result<CubePrograms> Cube::load(const pcn_config& constants, const bpf::ObjectFile& entry_object) {
   std::map<std::string, int> shared = panel_->shared_maps();
   for (const auto& [name, map] : maps_) shared.emplace(name, map.fd());
   const bpf::ObjectFile& object = package_->object(family_of(hook_));
   PCN_ASSIGN(bpf::LoadedObject loaded,
-             object.load({.constants = {{"pcn_config", std::as_bytes(std::span(&constants, 1))}}, .maps = shared}));
+             object.load({.constants = {{"pcn_config", bytes_of(constants)}}, .maps = shared}));
   CubePrograms programs;
-  auto take = [&](const char* name, bpf::Program& program) -> Result<> {
-    auto found = loaded.programs.find(name);
-    if (found == loaded.programs.end())
-      return fail(ErrorCode::invalid_value, "{} has no program {}", object.path().string(), name);
-    program = std::move(found->second);
-    return {};
-  };
-  PCN_TRY(take("pcn_ingress", programs.ingress));
-  if (flood_slot_) PCN_TRY(take("pcn_flood", programs.flood));
+  PCN_ASSIGN(programs.ingress, take(loaded, "pcn_ingress", object));
+  if (flood_slot_) {
+    PCN_ASSIGN(programs.flood, take(loaded, "pcn_flood", object));
+  }
   maps_.merge(loaded.maps);
+  PCN_TRY(load_entries(constants, entry_object, programs));
   return programs;
+}
+
+Result<> Cube::load_entries(const pcn_config& constants, const bpf::ObjectFile& entry_object,
+                            CubePrograms& programs) const {
+  std::vector<std::uint16_t> ports;
+  for (std::uint16_t port = 0; port < PCN_MAX_PORTS; port++)
+    if (constants.wires[port].kind == PCN_WIRE_DEVICE) ports.push_back(port);
+  programs.own_entries = ports.size() <= max_own_entries;
+  std::map<std::string, int> shared = panel_->shared_maps();
+  for (const auto& [name, map] : maps_) shared.emplace(name, map.fd());
+  const bpf::ObjectFile& object = programs.own_entries ? package_->object(family_of(hook_)) : entry_object;
+  const char* name = programs.own_entries ? "pcn_ingress" : "pcn_entry";
+  for (std::uint16_t port : ports) {
+    auto known = programs_.entries.find(port);
+    if (!programs.own_entries && !programs_.own_entries && known != programs_.entries.end()) {
+      programs.entries.insert(*known);
+      continue;
+    }
+    pcn_config own = constants;
+    own.entry = static_cast<__u16>(port + 1);
+    const pcn_entry_config entry{.slot = slot(), .port = port};
+    bpf::LoadOptions options{.program = name, .maps = shared};
+    if (programs.own_entries) {
+      options.constants = {{"pcn_config", bytes_of(own)}};
+    } else {
+      options.constants = {{"pcn_entry_config", bytes_of(entry)}};
+    }
+    PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
+    PCN_ASSIGN(bpf::Program program, take(loaded, name, object));
+    programs.entries.emplace(port, std::make_shared<bpf::Program>(std::move(program)));
+  }
+  return {};
 }
 
 Result<CubePrograms> Cube::install(CubePrograms programs) {

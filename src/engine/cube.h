@@ -35,6 +35,10 @@ struct CubeStatistics {
 struct CubePrograms {
   bpf::Program ingress;
   bpf::Program flood;  ///< of an XDP cube that floods: makes the copies
+  /// What packets from a device enter, by input port. A cube with few devices has a program for each, in which the port
+  /// is a constant; for others it is an entry program, which stays the same when the cube's program is replaced.
+  std::map<std::uint16_t, std::shared_ptr<bpf::Program>> entries;
+  bool own_entries = true;
 };
 
 class Cube {
@@ -49,9 +53,16 @@ class Cube {
   /// Slot of the program that makes copies; 0 when there is none.
   [[nodiscard]] std::uint16_t flood_slot() const { return flood_slot_ ? flood_slot_->number() : 0; }
   [[nodiscard]] const bpf::Program& program() const { return programs_.ingress; }
+  /// What the root of the device on this port is steered to.
+  [[nodiscard]] const bpf::Program& entry(std::uint16_t port) const { return *programs_.entries.at(port); }
 
-  /// Loads the programs with these constants; the first call creates the tables.
-  [[nodiscard]] Result<CubePrograms> load(const pcn_config& config);
+  /// Cubes with more devices than this get entry programs. Why: each program of its own saves 2 ns a packet and costs
+  /// 0.2 to 0.7 ms whenever the wiring changes.
+  static constexpr std::size_t max_own_entries = 8;
+
+  /// Loads the programs with these constants; the first call creates the tables. `entry_object`: the engine's entry
+  /// program.
+  [[nodiscard]] Result<CubePrograms> load(const pcn_config& config, const bpf::ObjectFile& entry_object);
 
   /// Puts programs into the slots; returns those that were there.
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
@@ -75,6 +86,8 @@ class Cube {
   Cube(Panel& panel, PanelSlot slot, const Package& package, topology::Hook hook)
       : panel_(&panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
   [[nodiscard]] Result<pcn_stats> total() const;
+  [[nodiscard]] Result<> load_entries(const pcn_config& config, const bpf::ObjectFile& entry_object,
+                                      CubePrograms& programs) const;
 
   Panel* panel_;
   PanelSlot slot_;

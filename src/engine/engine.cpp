@@ -18,6 +18,7 @@ using topology::Wire;
 struct Engine::Platform {
   std::unique_ptr<Panel> panel;
   bpf::ObjectFile root;
+  bpf::ObjectFile entry;
   bpf::ObjectFile injector;
 };
 
@@ -74,8 +75,10 @@ Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& prog
     const std::string suffix = family == Family::tc ? ".tc.o" : ".xdp.o";
     PCN_ASSIGN(auto panel, Panel::create(family));
     PCN_ASSIGN(auto root, bpf::ObjectFile::read(programs / ("root" + suffix)));
+    PCN_ASSIGN(auto entry, bpf::ObjectFile::read(programs / ("entry" + suffix)));
     PCN_ASSIGN(auto injector, bpf::ObjectFile::read(programs / ("injector" + suffix)));
-    engine->platforms_.emplace(family, new Platform{std::move(panel), std::move(root), std::move(injector)});
+    engine->platforms_.emplace(family,
+                               new Platform{std::move(panel), std::move(root), std::move(entry), std::move(injector)});
   }
   PCN_ASSIGN(auto flood, bpf::ObjectFile::read(programs / "flood.tc.o"));
   engine->flood_ = std::make_unique<bpf::ObjectFile>(std::move(flood));
@@ -126,7 +129,6 @@ Result<pcn_config> Engine::make_config(const Transaction& transaction, const std
   for (const auto& [port_name, port] : cube.ports)
     config.ports = std::max<__u16>(config.ports, static_cast<__u16>(port.index + 1));
   config.log_level = level_number(cube.log_level);
-  config.slot = running.slot();
   bool leads_to_cubes = false;
   for (const auto& [port, wire] : wires_of(transaction.wiring, name)) {
     pcn_wire& entry = config.wires[port % PCN_MAX_PORTS];
@@ -169,7 +171,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     if (!created && same_peers && running.wires == wires && transaction.before.cubes.at(name) == cube) continue;
     PCN_ASSIGN(pcn_config config, make_config(transaction, name, staged));
     if (!created && std::memcmp(&config, &running.config, sizeof(config)) == 0) continue;
-    auto programs = running.load(config);
+    auto programs = running.load(config, platforms_.at(family_of(cube.hook))->entry);
     if (!programs) return fail_with(programs.error(), fmt::format("cube {}", name));
     staged.loads.emplace(name, Staged::Load{config, std::move(*programs)});
     if (created && running.injector_map() != nullptr) {
@@ -280,7 +282,7 @@ Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std:
       const bool stays_here = entry != roots_.end() && entry->second.cube == name && entry->second.port == port;
       if (stays_here && !cubes.contains(name)) continue;
       Root& root = staged_root != staged.roots.end() ? staged_root->second : entry->second.root;
-      PCN_TRY(root.steer(find(name, staged)->program(), port));
+      PCN_TRY(root.steer(find(name, staged)->entry(port)));
     }
   }
   return {};
@@ -290,7 +292,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   PCN_TRY(write_tables(transaction, staged));
   // Runs last when the transaction is taken back: by then the cubes have their old programs.
   staged.undo.add([this] {
-    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->program(), entry.port);
+    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.port));
   });
   PCN_TRY(start_counting(transaction, staged));
   // New cubes first, so that whoever is led to them finds them; those that traffic is led away from last, when no program

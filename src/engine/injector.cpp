@@ -96,7 +96,7 @@ Result<> receive_offload_on(const std::string& device) {
 }
 
 Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPoint point, const std::string& name) {
-  PCN_ASSIGN(bpf::LoadedObject loaded, entry.object.load({.constants = {}, .maps = entry.panel.shared_maps()}));
+  PCN_ASSIGN(bpf::LoadedObject loaded, entry.object.load({.maps = entry.panel.shared_maps()}));
   auto program = loaded.programs.find(entry.program);
   if (program == loaded.programs.end())
     return fail(ErrorCode::invalid_value, "{} has no program {}", entry.object.path().string(), entry.program);

@@ -40,7 +40,7 @@ struct pcn_config {
 	__u16 ports;     /* highest port index + 1 */
 	__u16 direct;    /* number of direct jumps */
 	__u16 log_level; /* enum order of the YANG leaf: TRACE 0 .. OFF 6 */
-	__u16 slot;      /* of this cube */
+	__u16 entry;     /* input port + 1 of packets that come from a device; 0: the port comes with the packet */
 	__u16 slots[PCN_MAX_DIRECT]; /* panel slots of the direct jumps */
 	struct pcn_wire wires[PCN_MAX_PORTS];
 	__u32 injector;  /* interface index of the device that brings copies to cubes (flood.h) */
@@ -81,17 +81,16 @@ struct pcn_scratch {
 	__u32 traffic_class;
 };
 
-/* Constants and variable of a root program. */
+/* Constants of a root program. */
 struct pcn_root_config {
-	__u16 slots[2]; /* panel slots of the device's two entries */
+	__u16 slot; /* of the device: what its packets enter */
 };
-/* Where the root sends packets, replaced by one 8-byte store. */
-struct pcn_root_target {
-	__u32 in_port;
-	__u16 entry; /* which of the two slots */
-	__u16 active; /* 0: the device leads to no cube */
+
+/* Constants of an entry program. */
+struct pcn_entry_config {
+	__u16 slot; /* of the cube */
+	__u16 port; /* input port */
 };
-PCN_ASSERT(sizeof(struct pcn_root_target) == 8, "replaced atomically");
 
 /*
  * In front of a packet of an XDP cube while it is on its way through the injector (flood.h). It begins like an Ethernet

@@ -9,8 +9,9 @@
  * which is called for every packet that arrives on a port of the cube, and returns one of the RX_ codes. Everything
  * around it - where the packet came from, where ports lead, counters - is done here, once.
  *
- * What lives where: md is on the stack and vanishes when inlined; the input port comes in skb->cb[0] (TC) or in a per-CPU
- * word (XDP), since nothing else survives a tail call; the traffic class is skb->mark (TC) or beside the input port.
+ * What lives where: md is on the stack and vanishes when inlined; the input port comes from another cube in skb->cb[0]
+ * (TC) or in a per-CPU word (XDP), since nothing else survives a tail call, and is a constant of the program for packets
+ * that come from a device; the traffic class is skb->mark (TC) or beside the input port.
  */
 #ifndef POLYCUBE_CUBE_H
 #define POLYCUBE_CUBE_H
@@ -120,31 +121,80 @@ static __always_inline void pcn_enter(struct CTXTYPE *ctx, __u16 kind, __u32 slo
 		bpf_tail_call(ctx, &pcn_panel, slot);
 }
 
+/* What came with the packet from where it was sent to this cube. */
+struct pcn_arrival {
+	__u32 in_port;
+	__u32 traffic_class;
+	struct pcn_scratch *scratch; /* XDP: not NULL when it was looked up */
+};
+
+static __always_inline int pcn_arrive(struct CTXTYPE *ctx, struct pcn_arrival *arrival)
+{
+	__u16 entry = pcn_config.entry;
+
+#ifdef POLYCUBE_XDP
+	__u32 zero = 0;
+
+	if (!entry) {
+		arrival->scratch = bpf_map_lookup_elem(&pcn_scratch, &zero);
+		if (!arrival->scratch)
+			return -1;
+		arrival->in_port = arrival->scratch->in_port % PCN_MAX_PORTS;
+		arrival->traffic_class = arrival->scratch->traffic_class;
+		return 0;
+	}
+#else
+	arrival->traffic_class = ctx->mark;
+	if (!entry) {
+		arrival->in_port = ctx->cb[0] % PCN_MAX_PORTS;
+		return 0;
+	}
+#endif
+	arrival->in_port = (entry - 1U) % PCN_MAX_PORTS;
+	return 0;
+}
+
+/* Lay down what the next cube is to know. */
+static __always_inline int pcn_send_along(struct CTXTYPE *ctx, const struct pkt_metadata *md,
+					  const struct pcn_arrival *arrival, __u16 port)
+{
+#ifdef POLYCUBE_XDP
+	struct pcn_scratch *scratch = arrival->scratch;
+	__u32 zero = 0;
+
+	if (!scratch) {
+		scratch = bpf_map_lookup_elem(&pcn_scratch, &zero);
+		if (!scratch)
+			return -1;
+		scratch->traffic_class = md->traffic_class;
+	} else if (md->traffic_class != arrival->traffic_class) {
+		scratch->traffic_class = md->traffic_class;
+	}
+	scratch->in_port = port;
+#else
+	ctx->cb[0] = port;
+#endif
+	return 0;
+}
+
 SEC(PCN_SECTION)
 int pcn_ingress(struct CTXTYPE *ctx)
 {
 	__u32 zero = 0;
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
+	struct pcn_arrival arrival = {};
 	struct pkt_metadata md = {};
-	__u32 in_port, port;
+	__u32 port;
 
 	if (!stats)
 		return PCN_VERDICT_DROP;
-#ifdef POLYCUBE_XDP
-	struct pcn_scratch *scratch = bpf_map_lookup_elem(&pcn_scratch, &zero);
-
-	if (!scratch)
+	if (pcn_arrive(ctx, &arrival))
 		return pcn_drop(stats, PCN_DROP_ERROR);
-	in_port = scratch->in_port % PCN_MAX_PORTS;
-	md.traffic_class = scratch->traffic_class;
-#else
-	in_port = ctx->cb[0] % PCN_MAX_PORTS;
-	md.traffic_class = ctx->mark;
-#endif
-	md.in_port = in_port;
+	md.in_port = arrival.in_port;
+	md.traffic_class = arrival.traffic_class;
 	md.packet_len = pcn_packet_length(ctx);
-	stats->port[in_port].rx_packets++;
-	stats->port[in_port].rx_bytes += md.packet_len;
+	stats->port[arrival.in_port].rx_packets++;
+	stats->port[arrival.in_port].rx_bytes += md.packet_len;
 
 	switch (handle_rx(ctx, &md)) {
 	case RX_REDIRECT:
@@ -160,30 +210,25 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	}
 
 	port = md.out_port;
-	if (port >= pcn_config.ports)
+	if (port >= PCN_MAX_PORTS)
 		return pcn_drop(stats, PCN_DROP_NO_PORT);
-	port %= PCN_MAX_PORTS;
 
 	const volatile struct pcn_wire *wire = &pcn_config.wires[port];
 	__u16 kind = wire->kind;
 
 	if (kind == PCN_WIRE_NONE)
-		return pcn_drop(stats, PCN_DROP_UNWIRED);
+		return pcn_drop(stats, port >= pcn_config.ports ? PCN_DROP_NO_PORT : PCN_DROP_UNWIRED);
 	stats->port[port].tx_packets++;
 	stats->port[port].tx_bytes += pcn_packet_length(ctx);
-	if (kind == PCN_WIRE_DEVICE) {
 #ifndef POLYCUBE_XDP
+	/* Most cubes never touch it, and then neither does this. */
+	if (md.traffic_class != arrival.traffic_class)
 		ctx->mark = md.traffic_class;
 #endif
+	if (kind == PCN_WIRE_DEVICE)
 		return bpf_redirect(wire->target, 0);
-	}
-#ifdef POLYCUBE_XDP
-	scratch->in_port = wire->port;
-	scratch->traffic_class = md.traffic_class;
-#else
-	ctx->cb[0] = wire->port;
-	ctx->mark = md.traffic_class;
-#endif
+	if (pcn_send_along(ctx, &md, &arrival, wire->port))
+		return pcn_drop(stats, PCN_DROP_ERROR);
 	pcn_enter(ctx, kind, wire->target);
 	return pcn_drop(stats, PCN_DROP_JUMP);
 }
