@@ -94,7 +94,7 @@ void Exchange::serve(Connection& connection, bool tcp, const std::atomic<bool>& 
     const bool sound =
         process_request(connection, last, closed, [&](httplib::Request& request) { prepare(current, request); });
     current_ = nullptr;
-    held_ -= current.held;
+    release(current);
     if (current.unread) {
       connection.enter(Connection::Phase::closing, limits_.linger_timeout);
       connection.drain();
@@ -184,6 +184,13 @@ void Exchange::refuse(Current& current, int status, ErrorCode code, std::string 
 void Exchange::answer(Current& current, httplib::Response& response) {
   current.connection.enter(Connection::Phase::handling);
   put(current, response, current.refusal ? std::move(*current.refusal) : handler_(current.request));
+  release(current);
+}
+
+// Before the reply is sent: whoever has it may count on the room.
+void Exchange::release(Current& current) {
+  std::string().swap(current.request.body);
+  held_ -= std::exchange(current.held, 0);
 }
 
 void Exchange::put(Current& current, httplib::Response& response, HttpResponse reply) {

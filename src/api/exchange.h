@@ -33,6 +33,7 @@ class Exchange final : private httplib::Server {
   void prepare(Current& current, httplib::Request& request) const;
   void receive(Current& current, httplib::Response& response, const httplib::ContentReader& reader);
   void answer(Current& current, httplib::Response& response);
+  void release(Current& current);
   static void refuse(Current& current, int status, ErrorCode code, std::string message);
   static void put(Current& current, httplib::Response& response, HttpResponse reply);
   void explain(Current& current, const httplib::Request& request, httplib::Response& response) const;

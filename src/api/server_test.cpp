@@ -378,7 +378,7 @@ TEST_F(ServerTest, HostileHeadersDoNotHarm) {
            "GET / HTTP/9.9\r\n\r\n" + std::string(),
            std::string(100, '\0'),
            "GET\r\n\r\n" + std::string(),
-           "\x16\x03\x01\x02\x00\x01\x00\x01" + std::string("\r\n\r\n"),
+           std::string("\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n", 12),
        }) {
     auto connection = client();
     connection.send(request);

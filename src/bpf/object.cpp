@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <mutex>
+#include <optional>
 
 #include "base/log.h"
 
@@ -59,31 +60,75 @@ MapInfo info_of(const bpf_map* map) {
           .btf_value_type = bpf_map__btf_value_type_id(map)};
 }
 
-// Sets a constant in the image of the data section that holds it, which BTF describes.
-Result<> set_constant(bpf_object* object, const std::string& name, std::span<const std::byte> value) {
+struct Location {
+  bpf_map* map;
+  std::uint32_t offset;
+  std::uint32_t size;
+};
+
+// Where a constant is: BTF describes the section that holds it.
+Result<Location> find_constant(bpf_object* object, const std::string& name) {
   const btf* types = bpf_object__btf(object);
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    std::string section = bpf_map__name(map);
-    if (!section.ends_with(".rodata")) continue;
-    std::int32_t id = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
-    if (id < 0) continue;
-    const btf_type* type = btf__type_by_id(types, id);
+  const std::int32_t section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
+  if (section >= 0 && map != nullptr) {
+    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
     const btf_var_secinfo* variables = btf_var_secinfos(type);
     for (int i = 0; i < btf_vlen(type); i++) {
       const btf_type* variable = btf__type_by_id(types, variables[i].type);
-      if (name != btf__name_by_offset(types, variable->name_off)) continue;
-      if (variables[i].size != value.size())
-        return fail(ErrorCode::invalid_value, "constant {} has {} bytes, not {}", name, variables[i].size,
-                    value.size());
-      std::size_t size = 0;
-      auto* image = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(map, &size)));
-      if (image == nullptr || variables[i].offset + value.size() > size) break;
-      std::memcpy(image + variables[i].offset, value.data(), value.size());
-      return {};
+      if (name == btf__name_by_offset(types, variable->name_off))
+        return Location{map, variables[i].offset, variables[i].size};
     }
   }
   return fail(ErrorCode::invalid_value, "the object has no constant {}", name);
+}
+
+Result<> set_constant(bpf_object* object, const std::string& name, std::span<const std::byte> value) {
+  PCN_ASSIGN(const Location location, find_constant(object, name));
+  if (location.size != value.size())
+    return fail(ErrorCode::invalid_value, "constant {} has {} bytes, not {}", name, location.size, value.size());
+  std::size_t size = 0;
+  auto* image = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(location.map, &size)));
+  if (image == nullptr || location.offset + value.size() > size)
+    return fail(ErrorCode::invalid_value, "constant {} is outside its section", name);
+  std::memcpy(image + location.offset, value.data(), value.size());
+  return {};
+}
+
+// Replaces the loads of the variant's two bytes by an immediate; how many there were.
+std::size_t fold(std::vector<bpf_insn>& code, const Location& location, const Variant& variant) {
+  const int constants = bpf_map__fd(location.map);
+  std::size_t folded = 0;
+  for (std::size_t i = 0; i + 2 < code.size(); i++) {
+    const bpf_insn& address = code[i];
+    if (address.code != (BPF_LD | BPF_IMM | BPF_DW) || address.src_reg != BPF_PSEUDO_MAP_VALUE ||
+        address.imm != constants || static_cast<std::uint32_t>(code[i + 1].imm) != location.offset)
+      continue;
+    bpf_insn& load = code[i + 2];
+    if (load.code != (BPF_LDX | BPF_MEM | BPF_H) || load.src_reg != address.dst_reg ||
+        static_cast<std::uint32_t>(load.off) != variant.offset)
+      continue;
+    const __u8 destination = load.dst_reg;
+    load = {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = destination, .src_reg = 0, .off = 0, .imm = variant.value};
+    folded++;
+  }
+  return folded;
+}
+
+// A program as libbpf relocated it, with two bytes of a constant folded in. Nothing when it cannot be made that way.
+Result<std::optional<Program>> load_variant(bpf_object* object, const Variant& variant) {
+  PCN_ASSIGN(const Location location, find_constant(object, variant.constant));
+  const bpf_program* program = bpf_object__find_program_by_name(object, variant.program.c_str());
+  if (program == nullptr) return fail(ErrorCode::invalid_value, "the object has no program {}", variant.program);
+  const bpf_insn* first = bpf_program__insns(program);
+  std::vector<bpf_insn> code(first, first + bpf_program__insn_cnt(program));
+  if (fold(code, location, variant) == 0) return std::nullopt;
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = bpf_program__expected_attach_type(program));
+  const int fd = bpf_prog_load(bpf_program__type(program), variant.program.c_str(), "Dual BSD/GPL", code.data(),
+                               code.size(), &options);
+  // Callbacks need function information that libbpf keeps to itself.
+  if (fd < 0) return std::nullopt;
+  return Program(Fd(fd));
 }
 
 }  // namespace
@@ -134,13 +179,9 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     if (bpf_map__reuse_fd(map, fd) < 0)
       return fail_errno(errno, fmt::format("{} cannot use the shared table {}", path_.string(), name));
   }
-  const auto wanted = [&](const bpf_program* candidate) {
-    return options.program.empty() || options.program == bpf_program__name(candidate);
-  };
   std::string verifier_log(1 << 20, '\0');
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    if (!wanted(program)) bpf_program__set_autoload(program, false);
     bpf_program__set_log_buf(program, verifier_log.data(), verifier_log.size());
   }
   if (int error = bpf_object__load(object.get()); error < 0) {
@@ -165,9 +206,16 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     loaded.maps.emplace(key, Map(std::move(fd), std::move(info)));
   }
   bpf_object__for_each_program(program, object.get()) {
-    if (!wanted(program)) continue;
     PCN_ASSIGN(Fd fd, Fd::duplicate(bpf_program__fd(program)));
     loaded.programs.emplace(bpf_program__name(program), Program(std::move(fd)));
+  }
+  for (const Variant& variant : options.variants) {
+    PCN_ASSIGN(auto made, load_variant(object.get(), variant));
+    if (!made) {
+      loaded.variants.clear();
+      break;
+    }
+    loaded.variants.push_back(std::move(*made));
   }
   return loaded;
 }

@@ -17,11 +17,19 @@
 
 namespace polycube::bpf {
 
+/// A second program made from one of the object's: two bytes of a constant become an immediate in its instructions.
+/// Why: the verifier prunes by constants but leaves their loads in place, and this saves loading the object again.
+struct Variant {
+  std::string program;
+  std::string constant;
+  std::uint32_t offset = 0;  ///< of the two bytes in the constant
+  std::uint16_t value = 0;
+};
+
 struct LoadOptions {
   /// Constants (`const volatile` globals) by name, whole objects.
   std::map<std::string, std::span<const std::byte>> constants = {};
-  /// When not empty, the only program to load.
-  std::string program = {};
+  std::vector<Variant> variants = {};
   /// Maps to use instead of creating those of the same name: their descriptors.
   std::map<std::string, int> maps = {};
 };
@@ -29,6 +37,7 @@ struct LoadOptions {
 struct LoadedObject {
   std::map<std::string, Map> maps;  ///< those that load() created; `.rodata` excluded
   std::map<std::string, Program> programs;
+  std::vector<Program> variants;  ///< as asked for; empty when the compiler put a load elsewhere than expected
 };
 
 class ObjectFile {

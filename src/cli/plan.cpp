@@ -97,7 +97,7 @@ Result<Json> entries_of(const Step& step, const Json& document) {
   return entries;
 }
 
-Result<Plan> plan_add(const CommandLine& line, Target target, const std::optional<Json>& document) {
+Result<Plan> plan_add(const CommandLine& line, const Target& target, const std::optional<Json>& document) {
   const auto& step = target.last();
   if (step.node->kind == Node::Kind::container) {
     PCN_ASSIGN(const auto members, members_of(line, step.node->children, document));
@@ -125,7 +125,7 @@ Result<Plan> plan_add(const CommandLine& line, Target target, const std::optiona
               false};
 }
 
-Result<Plan> plan_set(const CommandLine& line, Target target, const std::optional<Json>& document) {
+Result<Plan> plan_set(const CommandLine& line, const Target& target, const std::optional<Json>& document) {
   const auto& step = target.last();
   if (step.node->holds_value() && document && !document->is_null()) {
     const Json message{{member_name(target, *step.node), to_wire(*step.node, *document)}};
@@ -177,7 +177,7 @@ Result<Plan> plan_none(const CommandLine& line, Target target, const std::option
   if (step.node->holds_value() || step.keyless() ||
       (step.node->kind == Node::Kind::container && line.assignments.empty() && !document))
     return fail(ErrorCode::malformed_message, "{}: say what to do: add, set, show or del", spoken(target));
-  return plan_add(line, std::move(target), document);
+  return plan_add(line, target, document);
 }
 
 // ---- the tool's own words ------------------------------------------------------------------------------------------
@@ -337,8 +337,8 @@ Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std:
     return fail(ErrorCode::operation_not_supported, "{} is an action: run it without {}", spoken(target),
                 to_string(line.verb));
   switch (line.verb) {
-    case Verb::add: return plan_add(line, std::move(target), document);
-    case Verb::set: return plan_set(line, std::move(target), document);
+    case Verb::add: return plan_add(line, target, document);
+    case Verb::set: return plan_set(line, target, document);
     case Verb::show: return read_plan(std::move(target), line.options);
     case Verb::del: return plan_del(target);
     case Verb::none: break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // polycubed: options, life cycle, nothing else.
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -21,6 +22,17 @@ namespace {
 // PREFIX/bin/polycubed reads PREFIX/share/polycube, installed or in a build tree.
 fs::path data_dir() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share" / "polycube"; }
 
+// Each cube holds a handful of descriptors (maps, programs, an attachment for each device).
+void raise_descriptor_limit() {
+  constexpr rlim_t enough = 16384;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < enough)
+    log::warn("only {} open files are allowed; 1,000 cubes need {} (raise LimitNOFILE or ulimit -n)", limit.rlim_cur,
+              enough);
+}
+
 Result<> run(Options options) {
   if (geteuid() != 0) return fail(ErrorCode::access_denied, "polycubed must run as root");
   sigset_t signals;
@@ -29,6 +41,7 @@ Result<> run(Options options) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before there are threads, which inherit it
   signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
 
   PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));
   const fs::path data = data_dir();

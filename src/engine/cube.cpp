@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cube.h"
 
+#include <cstddef>
 #include <cstring>
 
 namespace polycube::engine {
@@ -40,45 +41,41 @@ Result<CubePrograms> Cube::load(const pcn_config& constants, const bpf::ObjectFi
   std::map<std::string, int> shared = panel_->shared_maps();
   for (const auto& [name, map] : maps_) shared.emplace(name, map.fd());
   const bpf::ObjectFile& object = package_->object(family_of(hook_));
-  PCN_ASSIGN(bpf::LoadedObject loaded,
-             object.load({.constants = {{"pcn_config", bytes_of(constants)}}, .maps = shared}));
+  std::vector<std::uint16_t> devices;
+  for (std::uint16_t port = 0; port < PCN_MAX_PORTS; port++)
+    if (constants.wires[port].kind == PCN_WIRE_DEVICE) devices.push_back(port);
+  bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants)}}, .maps = shared};
+  if (devices.size() <= max_own_entries)
+    for (std::uint16_t port : devices)
+      options.variants.push_back(
+          {"pcn_ingress", "pcn_config", offsetof(pcn_config, entry), static_cast<std::uint16_t>(port + 1)});
+  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
   CubePrograms programs;
   PCN_ASSIGN(programs.ingress, take(loaded, "pcn_ingress", object));
   if (flood_slot_) {
     PCN_ASSIGN(programs.flood, take(loaded, "pcn_flood", object));
   }
   maps_.merge(loaded.maps);
-  PCN_TRY(load_entries(constants, entry_object, programs));
+  programs.own_entries = loaded.variants.size() == devices.size();
+  for (std::size_t i = 0; i < loaded.variants.size(); i++)
+    programs.entries.emplace(devices[i], std::make_shared<bpf::Program>(std::move(loaded.variants[i])));
+  if (!programs.own_entries) PCN_TRY(load_entries(devices, entry_object, programs));
   return programs;
 }
 
-Result<> Cube::load_entries(const pcn_config& constants, const bpf::ObjectFile& entry_object,
+// The engine's entry program for each device; those that are there already serve on.
+Result<> Cube::load_entries(const std::vector<std::uint16_t>& ports, const bpf::ObjectFile& object,
                             CubePrograms& programs) const {
-  std::vector<std::uint16_t> ports;
-  for (std::uint16_t port = 0; port < PCN_MAX_PORTS; port++)
-    if (constants.wires[port].kind == PCN_WIRE_DEVICE) ports.push_back(port);
-  programs.own_entries = ports.size() <= max_own_entries;
-  std::map<std::string, int> shared = panel_->shared_maps();
-  for (const auto& [name, map] : maps_) shared.emplace(name, map.fd());
-  const bpf::ObjectFile& object = programs.own_entries ? package_->object(family_of(hook_)) : entry_object;
-  const char* name = programs.own_entries ? "pcn_ingress" : "pcn_entry";
   for (std::uint16_t port : ports) {
     auto known = programs_.entries.find(port);
-    if (!programs.own_entries && !programs_.own_entries && known != programs_.entries.end()) {
+    if (!programs_.own_entries && known != programs_.entries.end()) {
       programs.entries.insert(*known);
       continue;
     }
-    pcn_config own = constants;
-    own.entry = static_cast<__u16>(port + 1);
     const pcn_entry_config entry{.slot = slot(), .port = port};
-    bpf::LoadOptions options{.program = name, .maps = shared};
-    if (programs.own_entries) {
-      options.constants = {{"pcn_config", bytes_of(own)}};
-    } else {
-      options.constants = {{"pcn_entry_config", bytes_of(entry)}};
-    }
-    PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
-    PCN_ASSIGN(bpf::Program program, take(loaded, name, object));
+    PCN_ASSIGN(bpf::LoadedObject loaded,
+               object.load({.constants = {{"pcn_entry_config", bytes_of(entry)}}, .maps = panel_->shared_maps()}));
+    PCN_ASSIGN(bpf::Program program, take(loaded, "pcn_entry", object));
     programs.entries.emplace(port, std::make_shared<bpf::Program>(std::move(program)));
   }
   return {};
@@ -86,7 +83,10 @@ Result<> Cube::load_entries(const pcn_config& constants, const bpf::ObjectFile& 
 
 Result<CubePrograms> Cube::install(CubePrograms programs) {
   if (flood_slot_) PCN_TRY(flood_slot_->set(programs.flood));
-  PCN_TRY(slot_.set(programs.ingress));
+  if (auto done = slot_.set(programs.ingress); !done) {
+    if (flood_slot_ && programs_.flood) (void)flood_slot_->set(programs_.flood);
+    return tl::unexpected<Error>(done.error());
+  }
   std::swap(programs_, programs);
   return programs;
 }

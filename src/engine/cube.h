@@ -56,8 +56,8 @@ class Cube {
   /// What the root of the device on this port is steered to.
   [[nodiscard]] const bpf::Program& entry(std::uint16_t port) const { return *programs_.entries.at(port); }
 
-  /// Cubes with more devices than this get entry programs. Why: each program of its own saves 2 ns a packet and costs
-  /// 0.2 to 0.7 ms whenever the wiring changes.
+  /// Cubes with more devices than this get entry programs. Why: a program of its own saves a tail call and 2 ns a packet, and
+  /// costs a program load whenever the wiring changes.
   static constexpr std::size_t max_own_entries = 8;
 
   /// Loads the programs with these constants; the first call creates the tables. `entry_object`: the engine's entry
@@ -86,7 +86,7 @@ class Cube {
   Cube(Panel& panel, PanelSlot slot, const Package& package, topology::Hook hook)
       : panel_(&panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
   [[nodiscard]] Result<pcn_stats> total() const;
-  [[nodiscard]] Result<> load_entries(const pcn_config& config, const bpf::ObjectFile& entry_object,
+  [[nodiscard]] Result<> load_entries(const std::vector<std::uint16_t>& ports, const bpf::ObjectFile& object,
                                       CubePrograms& programs) const;
 
   Panel* panel_;

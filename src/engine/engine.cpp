@@ -289,7 +289,6 @@ Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std:
 }
 
 Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
-  PCN_TRY(write_tables(transaction, staged));
   // Runs last when the transaction is taken back: by then the cubes have their old programs.
   staged.undo.add([this] {
     for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.port));
@@ -313,6 +312,8 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   for (const std::string& name : rewired) PCN_TRY(install(name, staged));
   rewired.merge(created);
   PCN_TRY(steer_roots(transaction, rewired, staged));
+  // Rows may name ports that the programs before did not have, and no longer name those that go away.
+  PCN_TRY(write_tables(transaction, staged));
   if (!last.empty() && !rewired.empty()) PCN_TRY(bpf::wait_for_running_programs());
   for (const std::string& name : last) PCN_TRY(install(name, staged));
   return last.empty() ? Result<>() : steer_roots(transaction, last, staged);

@@ -21,15 +21,14 @@ Result<std::unique_ptr<Panel>> Panel::create(Family family) {
                                                   .value_size = sizeof(pcn_scratch),
                                                   .max_entries = 1}));
   }
-  panel->free_.reserve(PCN_PANEL_SLOTS);
-  for (int slot = PCN_PANEL_SLOTS - 1; slot >= 0; slot--) panel->free_.push_back(static_cast<std::uint16_t>(slot));
+  for (std::uint16_t slot = 0; slot < PCN_PANEL_SLOTS; slot++) panel->free_.push_back(slot);
   return panel;
 }
 
 Result<PanelSlot> PanelSlot::allocate(Panel& panel) {
   if (panel.free_.empty()) return fail(ErrorCode::limit_exceeded, "all {} program slots are in use", PCN_PANEL_SLOTS);
-  const std::uint16_t number = panel.free_.back();
-  panel.free_.pop_back();
+  const std::uint16_t number = panel.free_.front();
+  panel.free_.pop_front();
   return PanelSlot(panel, number);
 }
 

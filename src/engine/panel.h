@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,8 +36,8 @@ class Panel {
   friend class PanelSlot;
   Panel() = default;
   bpf::Map programs_;
-  bpf::Map scratch_;  ///< XDP only
-  std::vector<std::uint16_t> free_;
+  bpf::Map scratch_;                ///< XDP only
+  std::deque<std::uint16_t> free_;  ///< first freed, first reused: a copy that still names a slot is long gone by then
 };
 
 /// One slot of a panel, empty at first. Destroying it empties and frees the slot, so this comes after a grace period

@@ -11,7 +11,7 @@ namespace {
 using nlohmann::json;
 
 const std::string br = "simplebridge:simplebridge=b";
-const std::string at_ = "alltypes:alltypes=a";
+const std::string at = "alltypes:alltypes=a";
 
 class Trees : public ::testing::Test {
  protected:
@@ -65,11 +65,11 @@ TEST_F(Trees, ChangesOfAnEdit) {
 
 TEST_F(Trees, ChangesOfNestedLists) {
   const auto& pool = binding("alltypes", "pool");
-  const auto change = diff(s.edit(Method::remove, at_ + "/backends=10.0.0.1,80,tcp"), pool);
+  const auto change = diff(s.edit(Method::remove, at + "/backends=10.0.0.1,80,tcp"), pool);
   EXPECT_EQ(change.removed.size(), 2u);
   EXPECT_TRUE(change.written.empty());
   const auto written =
-      diff(s.edit(Method::patch, at_ + "/backends=10.0.0.1,80,udp/pool=::1/weight", R"({"alltypes:weight":3})"), pool);
+      diff(s.edit(Method::patch, at + "/backends=10.0.0.1,80,udp/pool=::1/weight", R"({"alltypes:weight":3})"), pool);
   EXPECT_EQ(written.written, (std::vector<Row>{{"10.0.0.1", "80", "udp", "::1", "3"}}));
 }
 

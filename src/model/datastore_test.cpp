@@ -13,7 +13,7 @@ using nlohmann::json;
 
 const std::string sf = "simpleforwarder:simpleforwarder=sf";
 const std::string br = "simplebridge:simplebridge=b";
-const std::string at_ = "alltypes:alltypes=a";
+const std::string at = "alltypes:alltypes=a";
 
 class Edits : public ::testing::Test {
  protected:
@@ -236,10 +236,10 @@ TEST_F(Edits, DeletedPortTakesItsFollowersAlong) {
 }
 
 TEST_F(Edits, FollowersOfFollowersGoToo) {
-  s.edit(Method::patch, at_, R"({"alltypes:alltypes":[{"chain":[{"name":"1","member":"p1"},{"name":"2","next":"1"},
+  s.edit(Method::patch, at, R"({"alltypes:alltypes":[{"chain":[{"name":"1","member":"p1"},{"name":"2","next":"1"},
       {"name":"3","next":"2"},{"name":"4","member":"p2"}]}]})");
-  s.edit(Method::remove, at_ + "/ports=p1");
-  const auto chain = s.get("a", at_ + "/chain")["alltypes:chain"];
+  s.edit(Method::remove, at + "/ports=p1");
+  const auto chain = s.get("a", at + "/chain")["alltypes:chain"];
   ASSERT_EQ(chain.size(), 1u);
   EXPECT_EQ(chain[0]["name"], "4");
 }
@@ -261,12 +261,12 @@ TEST_F(Edits, OtherReferencesHoldThePort) {
 }
 
 TEST_F(Edits, ReferencesWithPredicatesAndAbsolutePaths) {
-  s.edit(Method::patch, at_ + "/ports=p1/peer", R"({"alltypes:peer":"eth0"})");
-  s.edit(Method::patch, at_, R"({"alltypes:alltypes":[{"ref":"p1","special":"eth0"}]})");
-  EXPECT_EQ(s.refuse(Method::patch, at_ + "/special", R"({"alltypes:special":"eth1"})").code, ErrorCode::data_missing);
-  EXPECT_ERROR(s.refuse(Method::patch, at_ + "/ref", R"({"alltypes:ref":"p9"})"), data_missing,
-               "Port p9 does not exist", at_ + "/ref");
-  EXPECT_ERROR(s.refuse(Method::remove, at_ + "/ports=p1"), in_use, "port p1 is used by ref", at_ + "/ports=p1");
+  s.edit(Method::patch, at + "/ports=p1/peer", R"({"alltypes:peer":"eth0"})");
+  s.edit(Method::patch, at, R"({"alltypes:alltypes":[{"ref":"p1","special":"eth0"}]})");
+  EXPECT_EQ(s.refuse(Method::patch, at + "/special", R"({"alltypes:special":"eth1"})").code, ErrorCode::data_missing);
+  EXPECT_ERROR(s.refuse(Method::patch, at + "/ref", R"({"alltypes:ref":"p9"})"), data_missing, "Port p9 does not exist",
+               at + "/ref");
+  EXPECT_ERROR(s.refuse(Method::remove, at + "/ports=p1"), in_use, "port p1 is used by ref", at + "/ports=p1");
 }
 
 TEST_F(Edits, InitOnly) {
@@ -277,12 +277,12 @@ TEST_F(Edits, InitOnly) {
   EXPECT_ERROR(s.refuse(Method::put, "helloworld:helloworld=x", R"({"helloworld:helloworld":[{"name":"x"}]})"),
                invalid_value, "only when the cube is created", "helloworld:helloworld=x/type");
   EXPECT_EQ(s.refuse(Method::remove, "helloworld:helloworld=x/type").code, ErrorCode::invalid_value);
-  const std::string backend = at_ + "/backends=10.0.0.1,80,tcp";
-  s.edit(Method::post, at_, R"({"alltypes:backends":[{"vip":"10.0.0.1","port":80,"proto":"TCP","opt":1}]})");
+  const std::string backend = at + "/backends=10.0.0.1,80,tcp";
+  s.edit(Method::post, at, R"({"alltypes:backends":[{"vip":"10.0.0.1","port":80,"proto":"TCP","opt":1}]})");
   EXPECT_ERROR(s.refuse(Method::patch, backend + "/opt", R"({"alltypes:opt":2})"), invalid_value,
                "opt can be given only when the backend is created", backend + "/opt");
-  EXPECT_ERROR(s.refuse(Method::patch, at_ + "/fixed", R"({"alltypes:fixed":"late"})"), invalid_value,
-               "fixed can be given only when the cube is created", at_ + "/fixed");
+  EXPECT_ERROR(s.refuse(Method::patch, at + "/fixed", R"({"alltypes:fixed":"late"})"), invalid_value,
+               "fixed can be given only when the cube is created", at + "/fixed");
 }
 
 TEST_F(Edits, StateIsReadOnly) {
@@ -308,14 +308,14 @@ TEST_F(Edits, ModelMessagesAreKept) {
             "a name holds letters, digits, '_', '.' and '-', and does not begin with '-'");
   EXPECT_EQ(s.refuse(Method::post, "", R"({"helloworld:helloworld":[{"name":".."}]})").message,
             "'.' and '..' are no names");
-  EXPECT_EQ(message(at_ + "/s", R"({"alltypes:s":"ABC"})"), "only small letters");
+  EXPECT_EQ(message(at + "/s", R"({"alltypes:s":"ABC"})"), "only small letters");
 }
 
 TEST_F(Edits, ValueErrorsExplain) {
   const auto refuse = [&](const std::string& leaf, const std::string& value) {
-    const Error error = s.refuse(Method::patch, at_ + '/' + leaf, "{\"alltypes:" + leaf + "\":" + value + "}");
+    const Error error = s.refuse(Method::patch, at + '/' + leaf, "{\"alltypes:" + leaf + "\":" + value + "}");
     EXPECT_EQ(error.code, ErrorCode::invalid_value) << leaf;
-    EXPECT_EQ(error.path, at_ + '/' + leaf);
+    EXPECT_EQ(error.path, at + '/' + leaf);
     return error.message;
   };
   using ::testing::HasSubstr;
@@ -347,10 +347,10 @@ TEST_F(Edits, ValueErrorsExplain) {
 }
 
 TEST_F(Edits, ValuesOfEveryType) {
-  s.edit(Method::patch, at_, R"({"alltypes:alltypes":[{"i8":-5,"i64":"-9223372036854775808","u16":25,"u64":7,"ratio":10,
+  s.edit(Method::patch, at, R"({"alltypes:alltypes":[{"i8":-5,"i64":"-9223372036854775808","u16":25,"u64":7,"ratio":10,
     "d":"1.50","b":true,"e":"RED","flags":"ack syn","blob":"AAEC","nothing":[null],"s":"abc","id":"cat","ip":"10.0.0.1",
     "v6":"2001:DB8:0::1","mac":"AA:bb:CC:dd:EE:ff","mixed":"any","tags":["x","y"],"only-when":"w"}]})");
-  const auto cube = s.get("a", at_)["alltypes:alltypes"][0];
+  const auto cube = s.get("a", at)["alltypes:alltypes"][0];
   EXPECT_EQ(cube["i8"], -5);
   EXPECT_EQ(cube["i64"], "-9223372036854775808");
   EXPECT_EQ(cube["u64"], "7");
@@ -377,34 +377,34 @@ TEST_F(Edits, KeysInThePathNeedNotBeCanonical) {
 }
 
 TEST_F(Edits, LeafLists) {
-  s.edit(Method::patch, at_ + "/tags", R"({"alltypes:tags":["x","y"]})");
-  s.edit(Method::post, at_, R"({"alltypes:tags":["z"]})");
-  EXPECT_ERROR(s.refuse(Method::post, at_, R"({"alltypes:tags":["z"]})"), data_exists, "'z' exists", at_ + "/tags=z");
-  EXPECT_ERROR(s.refuse(Method::post, at_, R"({"alltypes:tags":["q"]})"), limit_exceeded,
-               "maximum number of tags reached (3)", at_ + "/tags=q");
-  s.edit(Method::remove, at_ + "/tags=x");
-  EXPECT_EQ(s.get("a", at_ + "/tags")["alltypes:tags"], json::parse(R"(["y","z"])"));
-  EXPECT_TRUE(s.edit(Method::put, at_ + "/tags=w", R"({"alltypes:tags":["w"]})").created);
-  s.edit(Method::put, at_ + "/tags", R"({"alltypes:tags":["one"]})");
-  EXPECT_EQ(s.get("a", at_ + "/tags")["alltypes:tags"], json::parse(R"(["one"])"));
-  s.edit(Method::patch, at_ + "/dnums", R"({"alltypes:dnums":[2]})");
-  EXPECT_EQ(s.get("a", at_ + "/dnums")["alltypes:dnums"], json::parse("[2]"));
-  s.edit(Method::remove, at_ + "/dnums");
-  EXPECT_EQ(s.get("a", at_ + "/dnums")["alltypes:dnums"], json::parse("[1,2]"));
+  s.edit(Method::patch, at + "/tags", R"({"alltypes:tags":["x","y"]})");
+  s.edit(Method::post, at, R"({"alltypes:tags":["z"]})");
+  EXPECT_ERROR(s.refuse(Method::post, at, R"({"alltypes:tags":["z"]})"), data_exists, "'z' exists", at + "/tags=z");
+  EXPECT_ERROR(s.refuse(Method::post, at, R"({"alltypes:tags":["q"]})"), limit_exceeded,
+               "maximum number of tags reached (3)", at + "/tags=q");
+  s.edit(Method::remove, at + "/tags=x");
+  EXPECT_EQ(s.get("a", at + "/tags")["alltypes:tags"], json::parse(R"(["y","z"])"));
+  EXPECT_TRUE(s.edit(Method::put, at + "/tags=w", R"({"alltypes:tags":["w"]})").created);
+  s.edit(Method::put, at + "/tags", R"({"alltypes:tags":["one"]})");
+  EXPECT_EQ(s.get("a", at + "/tags")["alltypes:tags"], json::parse(R"(["one"])"));
+  s.edit(Method::patch, at + "/dnums", R"({"alltypes:dnums":[2]})");
+  EXPECT_EQ(s.get("a", at + "/dnums")["alltypes:dnums"], json::parse("[2]"));
+  s.edit(Method::remove, at + "/dnums");
+  EXPECT_EQ(s.get("a", at + "/dnums")["alltypes:dnums"], json::parse("[1,2]"));
 }
 
 TEST_F(Edits, CompositeKeysAndNestedLists) {
-  const std::string backend = at_ + "/backends=10.0.0.1,80,tcp";
-  s.edit(Method::post, at_,
+  const std::string backend = at + "/backends=10.0.0.1,80,tcp";
+  s.edit(Method::post, at,
          R"({"alltypes:backends":[{"vip":"10.0.0.1","port":80,"proto":"tcp","pool":[{"address":"::1"}]}]})");
   s.edit(Method::put, backend + "/pool=2001:DB8::2", R"({"alltypes:pool":[{"address":"2001:db8::2","weight":5}]})");
   EXPECT_EQ(s.get("a", backend + "/pool=2001:db8::2/weight")["alltypes:weight"], 5);
-  EXPECT_EQ(s.get("a", at_ + "/backends=10.0.0.1,80,TCP/pool")["alltypes:pool"].size(), 2u);
-  EXPECT_ERROR(s.refuse(Method::post, at_, R"({"alltypes:backends":[{"vip":"10.0.0.1","port":80}]})"), missing_element,
-               "missing attribute 'proto'", at_ + "/backends");
-  EXPECT_ERROR(s.refuse(Method::post, at_, R"({"alltypes:backends":[{"vip":"10.0.0.1","port":70000,"proto":"udp"}]})"),
-               invalid_value, "0..65535", at_ + "/backends/port");
-  EXPECT_EQ(s.refuse(Method::remove, at_ + "/backends=10.0.0.1,80").code, ErrorCode::malformed_message);
+  EXPECT_EQ(s.get("a", at + "/backends=10.0.0.1,80,TCP/pool")["alltypes:pool"].size(), 2u);
+  EXPECT_ERROR(s.refuse(Method::post, at, R"({"alltypes:backends":[{"vip":"10.0.0.1","port":80}]})"), missing_element,
+               "missing attribute 'proto'", at + "/backends");
+  EXPECT_ERROR(s.refuse(Method::post, at, R"({"alltypes:backends":[{"vip":"10.0.0.1","port":70000,"proto":"udp"}]})"),
+               invalid_value, "0..65535", at + "/backends/port");
+  EXPECT_EQ(s.refuse(Method::remove, at + "/backends=10.0.0.1,80").code, ErrorCode::malformed_message);
 }
 
 TEST_F(Edits, ConstraintsOfTheModel) {
@@ -413,14 +413,13 @@ TEST_F(Edits, ConstraintsOfTheModel) {
                limit_exceeded, "maximum number of ports reached (2)", "helloworld:helloworld=h/ports=c");
   EXPECT_ERROR(s.refuse(Method::post, sf, R"({"simpleforwarder:actions":[{"inport":"p2"}]})"), missing_element,
                "missing attribute 'action'", sf + "/actions=p2/action");
-  EXPECT_EQ(s.refuse(Method::patch, at_, R"({"alltypes:alltypes":[{"as-a":{"x":"1"},"y":"2"}]})").code,
+  EXPECT_EQ(s.refuse(Method::patch, at, R"({"alltypes:alltypes":[{"as-a":{"x":"1"},"y":"2"}]})").code,
             ErrorCode::invalid_value);
-  s.edit(Method::patch, at_ + "/y", R"({"alltypes:y":"2"})");
-  s.edit(Method::put, at_ + "/as-a", R"({"alltypes:as-a":{"x":"1"}})");
-  EXPECT_EQ(s.print("a", at_ + "/y").error().code, ErrorCode::not_found);
-  EXPECT_EQ(s.refuse(Method::patch, at_ + "/only-when", R"({"alltypes:only-when":"w"})").code,
-            ErrorCode::invalid_value);
-  EXPECT_EQ(s.refuse(Method::patch, at_, R"({"alltypes:alltypes":[{"backends":[
+  s.edit(Method::patch, at + "/y", R"({"alltypes:y":"2"})");
+  s.edit(Method::put, at + "/as-a", R"({"alltypes:as-a":{"x":"1"}})");
+  EXPECT_EQ(s.print("a", at + "/y").error().code, ErrorCode::not_found);
+  EXPECT_EQ(s.refuse(Method::patch, at + "/only-when", R"({"alltypes:only-when":"w"})").code, ErrorCode::invalid_value);
+  EXPECT_EQ(s.refuse(Method::patch, at, R"({"alltypes:alltypes":[{"backends":[
       {"vip":"10.0.0.1","port":1,"proto":"tcp","id":1},{"vip":"10.0.0.2","port":1,"proto":"tcp","id":1}]}]})")
                 .code,
             ErrorCode::data_exists);
@@ -481,11 +480,11 @@ TEST_F(Edits, Xml) {
       <ports><name>b</name><peer>x &amp; y</peer></ports><action>FORWARD</action></helloworld>)");
   EXPECT_EQ(s.get("h", "helloworld:helloworld=h/ports=b/peer")["helloworld:peer"], "x & y");
   EXPECT_EQ(s.get("h", "helloworld:helloworld=h/action")["helloworld:action"], "forward");
-  s.edit(Method::patch, at_, R"(<alltypes xmlns="urn:polycube:test:alltypes" xmlns:q="urn:polycube:test:alltypes">
+  s.edit(Method::patch, at, R"(<alltypes xmlns="urn:polycube:test:alltypes" xmlns:q="urn:polycube:test:alltypes">
       <id>q:cat</id><nothing/><i8> 5 </i8><tags>one</tags></alltypes>)");
-  EXPECT_EQ(s.get("a", at_ + "/id")["alltypes:id"], "alltypes:cat");
-  EXPECT_EQ(s.get("a", at_ + "/i8")["alltypes:i8"], 5);
-  EXPECT_EQ(s.get("a", at_ + "/nothing")["alltypes:nothing"], json::parse("[null]"));
+  EXPECT_EQ(s.get("a", at + "/id")["alltypes:id"], "alltypes:cat");
+  EXPECT_EQ(s.get("a", at + "/i8")["alltypes:i8"], 5);
+  EXPECT_EQ(s.get("a", at + "/nothing")["alltypes:nothing"], json::parse("[null]"));
   EXPECT_EQ(s.refuse(Method::post, "", "<helloworlds/>").code, ErrorCode::unknown_element);
   EXPECT_EQ(s.refuse(Method::post, "", "<helloworld xmlns=\"urn:nowhere\"><name>i</name></helloworld>").code,
             ErrorCode::unknown_element);
@@ -521,7 +520,7 @@ TEST_F(Edits, ThreadsDoNotMix) {
       const std::string value = std::to_string(1000 + t);
       for (int i = 0; i < 500; ++i) {
         const auto refused =
-            s.store.edit(Edit{Method::patch, at_ + "/i8", "{\"alltypes:i8\":" + value + "}", Format::json});
+            s.store.edit(Edit{Method::patch, at + "/i8", "{\"alltypes:i8\":" + value + "}", Format::json});
         wrong += refused || refused.error().message.find(value) == std::string::npos;
         // All threads search one tree, by key and by name.
         const DataTree& tree = **s.store.find("b");

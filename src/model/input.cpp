@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unordered_map>
 #include "model/text.h"
 #include "model/yang.h"
 
@@ -128,7 +129,8 @@ class XmlReader {
  private:
   struct Open {
     Member member;
-    std::size_t namespaces;  ///< how many were in scope outside of the element
+    std::size_t namespaces;                                 ///< how many were in scope outside of the element
+    std::unordered_map<std::string, std::size_t> children;  ///< by module and name: position in the members
   };
 
   static XmlReader& self(void* user) { return *static_cast<XmlReader*>(user); }
@@ -203,24 +205,27 @@ class XmlReader {
       root_.untyped = true;
       root_.members.push_back(std::move(element.member));
     } else {
-      add(open_.back().member.value.members, std::move(element.member));
+      add(open_.back(), std::move(element.member));
     }
   }
 
-  static void add(std::vector<Member>& members, Member member) {
-    for (auto it = members.rbegin(); it != members.rend(); ++it) {
-      if (it->name != member.name || it->module != member.module) continue;
-      if (it->value.kind != Value::Kind::array) {
-        Value first = std::move(it->value);
-        it->value = Value{};
-        it->value.kind = Value::Kind::array;
-        it->value.untyped = true;
-        it->value.elements.push_back(std::move(first));
-      }
-      it->value.elements.push_back(std::move(member.value));
+  /// Elements of one name are the entries of a list. Looked up by name: a body may hold a million elements.
+  static void add(Open& parent, Member member) {
+    std::vector<Member>& members = parent.member.value.members;
+    const auto [known, first_of_its_name] = parent.children.emplace(member.module + '\n' + member.name, members.size());
+    if (first_of_its_name) {
+      members.push_back(std::move(member));
       return;
     }
-    members.push_back(std::move(member));
+    Value& value = members[known->second].value;
+    if (value.kind != Value::Kind::array) {
+      Value first = std::move(value);
+      value = Value{};
+      value.kind = Value::Kind::array;
+      value.untyped = true;
+      value.elements.push_back(std::move(first));
+    }
+    value.elements.push_back(std::move(member.value));
   }
 
   struct FreeParser {

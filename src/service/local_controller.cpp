@@ -28,6 +28,14 @@ std::string random_uuid() {
                      low & 0xffffffffffffULL);
 }
 
+bool is_wired(const topology::Wiring& wiring, int device) {
+  return std::any_of(wiring.begin(), wiring.end(), [&](const auto& cube) {
+    return std::any_of(cube.second.begin(), cube.second.end(), [&](const auto& wire) {
+      return wire.second.kind == topology::Wire::Kind::device && wire.second.device == device;
+    });
+  });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LocalController>> LocalController::create(const ControllerOptions& options) {
@@ -44,7 +52,7 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
 
 LocalController::~LocalController() {
   sweeper_ = std::jthread();
-  devices_.reset();
+  const auto monitor = std::move(devices_);  // its thread may be in follow_devices() until it has ended
 }
 
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
@@ -137,6 +145,7 @@ Result<> LocalController::commit(const model::Candidate& candidate) {
   datastore_.publish(candidate);
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
+  std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
   identify(candidate);
   revision_++;
   return {};
@@ -146,12 +155,15 @@ void LocalController::identify(const model::Candidate& candidate) {
   for (const auto& [id, change] : candidate.changes) {
     const std::string prefix = id.name + ":";
     auto cube = topology_.cubes.find(id.name);
-    std::erase_if(uuids_, [&](const auto& entry) {
-      if (entry.first == id.name) return cube == topology_.cubes.end();
-      return entry.first.starts_with(prefix) &&
-             (cube == topology_.cubes.end() || !cube->second.ports.contains(entry.first.substr(prefix.size())));
-    });
-    if (cube == topology_.cubes.end()) continue;
+    for (auto entry = uuids_.lower_bound(prefix); entry != uuids_.end() && entry->first.starts_with(prefix);) {
+      const bool gone =
+          cube == topology_.cubes.end() || !cube->second.ports.contains(entry->first.substr(prefix.size()));
+      entry = gone ? uuids_.erase(entry) : std::next(entry);
+    }
+    if (cube == topology_.cubes.end()) {
+      uuids_.erase(id.name);
+      continue;
+    }
     if (!change.before) uuids_[id.name] = random_uuid();
     for (const auto& [port, value] : cube->second.ports)
       if (std::string& uuid = uuids_[prefix + port]; uuid.empty()) uuid = random_uuid();
@@ -348,24 +360,25 @@ Result<> LocalController::disconnect(const std::map<std::string, std::string>& i
 
 void LocalController::follow_devices() {
   std::unique_lock lock(mutex_);
+  if (devices_ == nullptr) return;  // shutting down
   const topology::Devices all = devices_->current();
   std::erase_if(refused_devices_, [&](const auto& refused) {
     return std::none_of(all.begin(), all.end(),
                         [&](const auto& device) { return device.second.index == refused.first; });
   });
-  // First without, then with each device that is new, so that one that is refused does not keep others down.
-  std::set<int> wired;
-  for (const auto& [cube, wires] : wiring_)
-    for (const auto& [port, wire] : wires)
-      if (wire.kind == topology::Wire::Kind::device) wired.insert(wire.device);
+  // First without, then with each device that is new, so that one that is refused does not keep others down. Devices that
+  // no port names do not matter.
   topology::Devices devices;
-  std::vector<std::string> fresh;
-  for (const auto& [name, device] : all) {
-    if (refused_devices_.contains(device.index)) continue;
-    if (wired.contains(device.index)) {
-      devices.emplace(name, device);
-    } else {
-      fresh.push_back(name);
+  std::set<std::string> fresh;
+  for (const auto& [cube_name, cube] : topology_.cubes) {
+    for (const auto& [port_name, port] : cube.ports) {
+      auto device = all.find(port.peer);
+      if (device == all.end() || refused_devices_.contains(device->second.index)) continue;
+      if (is_wired(wiring_, device->second.index)) {
+        devices.insert(*device);
+      } else {
+        fresh.insert(device->first);
+      }
     }
   }
   const auto rewire = [&]() -> Result<> {
@@ -408,7 +421,7 @@ void LocalController::expire_entries() {
     for (const model::TableBinding& binding : schema()->service(id.service)->bindings) {
       const auto age = max_age(*tree, binding);
       if (!age) continue;
-      std::uint64_t& last = swept_[id.name];
+      std::uint64_t& last = swept_[id.name][binding.table];
       if (now - last < std::clamp<std::uint64_t>(*age / 4, 1, longest)) continue;
       last = now;
       auto table = engine_->cube(id.name)->table(binding);

@@ -88,7 +88,8 @@ class LocalController : public Controller {
   std::map<std::string, std::string> uuids_;    ///< of "cube" and "cube:port"
   std::uint64_t epoch_ = 0;                     ///< tells this daemon's revisions from another's
   std::uint64_t revision_ = 0;
-  std::map<std::string, std::uint64_t> swept_;  ///< when a cube's tables were last swept, in seconds
+  /// When a cube's table was last swept, in seconds.
+  std::map<std::string, std::map<std::string, std::uint64_t>> swept_;
   std::jthread sweeper_;
 };
 
