@@ -43,6 +43,9 @@ fi
 selected=("$@")
 [[ $# -gt 0 ]] || selected=("${steps[@]}")
 
+# Without git's list of files several steps would find nothing to complain about.
+git ls-files --error-unmatch run >/dev/null || exit 1
+
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 trap 'exit 130' INT

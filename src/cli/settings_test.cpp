@@ -10,7 +10,7 @@
 namespace polycube::cli {
 namespace {
 
-Environment from(std::map<std::string, std::string> values) {
+Environment from(const std::map<std::string, std::string>& values) {
   return [values](const char* name) {
     const auto found = values.find(name);
     return found == values.end() ? std::nullopt : std::optional(found->second);

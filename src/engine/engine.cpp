@@ -90,6 +90,11 @@ const Cube* Engine::cube(const std::string& name) const {
   return found == cubes_.end() ? nullptr : found->second.get();
 }
 
+bool Engine::owns(int device) const {
+  return std::any_of(injectors_.begin(), injectors_.end(),
+                     [&](const auto& injector) { return injector.second.receiver() == device; });
+}
+
 Cube* Engine::find(const std::string& name, Staged& staged) {
   if (auto created = staged.created.find(name); created != staged.created.end()) return created->second.get();
   auto found = cubes_.find(name);

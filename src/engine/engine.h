@@ -44,6 +44,9 @@ class Engine {
 
   [[nodiscard]] Result<> apply(const Transaction& transaction);
 
+  /// Whether the engine made this device for itself.
+  [[nodiscard]] bool owns(int device) const;
+
   [[nodiscard]] const Cube* cube(const std::string& name) const;
 
  private:

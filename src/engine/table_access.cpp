@@ -82,13 +82,13 @@ Result<std::vector<model::Row>> TableAccess::read(const PortNames& ports, std::o
   return rows;
 }
 
-Result<bool> TableAccess::contains(const model::Row& row, const PortNames& ports) const {
-  if (map.is_array()) return false;
+Result<std::optional<model::Row>> TableAccess::find(const model::Row& row, const PortNames& ports) const {
+  if (map.is_array()) return std::nullopt;
   bpf::Bytes key(map.info().key_size);
   PCN_TRY(table.codec.encode_key(row, ports, key));
   auto value = map.lookup(key);
-  if (value) return true;
-  if (value.error().code == ErrorCode::data_missing) return false;
+  if (value) return table.codec.decode(key, *value, ports, monotonic_now());
+  if (value.error().code == ErrorCode::data_missing) return std::nullopt;
   return tl::unexpected<Error>(value.error());
 }
 

@@ -25,8 +25,8 @@ struct TableAccess {
   [[nodiscard]] Result<std::vector<model::Row>> read(const PortNames& ports,
                                                      std::optional<std::uint64_t> max_age) const;
 
-  /// Whether an element with this row's key exists; removes it.
-  [[nodiscard]] Result<bool> contains(const model::Row& row, const PortNames& ports) const;
+  /// The element with this row's key, if there is one; the other cells do not matter. Nothing for arrays.
+  [[nodiscard]] Result<std::optional<model::Row>> find(const model::Row& row, const PortNames& ports) const;
   [[nodiscard]] Result<> remove(const model::Row& row, const PortNames& ports) const;
 
   [[nodiscard]] Result<> clear() const;

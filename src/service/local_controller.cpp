@@ -108,8 +108,14 @@ Result<> LocalController::add_table_changes(const model::Candidate& candidate, e
   return {};
 }
 
-topology::Devices LocalController::usable_devices(const topology::Topology& candidate) const {
+topology::Devices LocalController::host_devices() const {
   topology::Devices devices = devices_->current();
+  std::erase_if(devices, [&](const auto& device) { return engine_->owns(device.second.index); });
+  return devices;
+}
+
+topology::Devices LocalController::usable_devices(const topology::Topology& candidate) const {
+  topology::Devices devices = host_devices();
   if (refused_devices_.empty()) return devices;
   // A device that was refused is tried again when somebody asks for it anew.
   std::set<std::string> asked_for;
@@ -212,16 +218,14 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   const bool whole_entry = target.steps.size() == learned->depth;
   if (learned->keys.empty() && whole_entry && edit.method == model::Method::remove) return learned->access.clear();
   if (learned->keys.size() != key_count) return tl::unexpected<Error>(reason);
-  PCN_ASSIGN(auto rows, learned->access.read(learned->ports, std::nullopt));
-  auto row = std::find_if(rows.begin(), rows.end(), [&](const model::Row& candidate) {
-    return std::equal(learned->keys.begin(), learned->keys.end(), candidate.begin(),
-                      [](const std::string& key, const auto& cell) { return cell && *cell == key; });
-  });
-  if (row == rows.end()) return tl::unexpected<Error>(reason);
-  if (edit.method == model::Method::remove && whole_entry) return learned->access.remove(*row, learned->ports);
+  model::Row wanted(leaves.size());
+  std::copy(learned->keys.begin(), learned->keys.end(), wanted.begin());
+  auto row = learned->access.find(wanted, learned->ports);
+  if (!row || !*row) return tl::unexpected<Error>(reason);
+  if (edit.method == model::Method::remove && whole_entry) return learned->access.remove(**row, learned->ports);
   if (edit.method != model::Method::patch) return tl::unexpected<Error>(reason);
   // A learned entry that is changed becomes a configured one.
-  PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, *row));
+  PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
   PCN_ASSIGN(const model::Candidate candidate, datastore_.edit({adoption, edit}));
   return commit(candidate);
 }

@@ -50,6 +50,7 @@ class LocalController : public Controller {
   [[nodiscard]] Result<> commit(const model::Candidate& candidate);
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
+  [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   void identify(const model::Candidate& candidate);
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
@@ -63,12 +64,12 @@ class LocalController : public Controller {
   [[nodiscard]] std::string etag() const;
 
   // State for replies.
-  [[nodiscard]] Result<model::DataTree> forest(const model::Target& target) const;
+  [[nodiscard]] Result<model::DataTree> forest(const model::Target& target, model::Content content) const;
   [[nodiscard]] Result<model::DataTree> cube_with_state(const model::CubeId& id, const model::Target& target) const;
   [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const model::Target& target) const;
-  [[nodiscard]] Result<> add_cube_list(model::DataTree& forest) const;
+  [[nodiscard]] Result<> add_cube_list(model::DataTree& forest, const model::Target& target) const;
   [[nodiscard]] Result<> add_services(model::DataTree& forest) const;
-  [[nodiscard]] Result<> add_devices(model::DataTree& forest) const;
+  [[nodiscard]] Result<> add_devices(model::DataTree& forest, const model::Target& target) const;
   [[nodiscard]] std::optional<std::uint64_t> max_age(const model::DataTree& cube,
                                                      const model::TableBinding& binding) const;
 

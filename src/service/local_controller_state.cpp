@@ -22,6 +22,11 @@ bool names(const model::Target& target, const std::string& node) {
   return target.kind == model::Target::Kind::datastore || target.steps.front().name == node;
 }
 
+// Whether the target is an entry of this name in one of the machine's lists, or all of them.
+bool names_entry(const model::Target& target, const std::string& name) {
+  return target.steps.size() < 2 || target.steps[1].keys.empty() || target.steps[1].keys.front() == name;
+}
+
 Result<> add_statistics(model::DataTree& tree, const std::string& node, const engine::PortStatistics& port) {
   PCN_TRY(model::add_leaf(tree, node + "/in-pkts", std::to_string(port.in_packets)));
   PCN_TRY(model::add_leaf(tree, node + "/in-octets", std::to_string(port.in_bytes)));
@@ -50,21 +55,22 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
   std::shared_lock lock(mutex_);
-  PCN_ASSIGN(const model::DataTree data, forest(target));
+  PCN_ASSIGN(const model::DataTree data, forest(target, options.content));
   std::string tag = etag();
   lock.unlock();
   PCN_ASSIGN(std::string body, model::print(data, path, options));
   return ReadReply{std::move(body), std::move(tag)};
 }
 
-Result<model::DataTree> LocalController::forest(const model::Target& target) const {
+Result<model::DataTree> LocalController::forest(const model::Target& target, model::Content content) const {
   model::DataTree data(schema());
   for (const auto& [id, tree] : datastore_.cubes()) {
     if (target.cube ? *target.cube != id : !names(target, id.service)) continue;
-    PCN_ASSIGN(model::DataTree cube, cube_with_state(id, target));
+    PCN_ASSIGN(model::DataTree cube,
+               content == model::Content::config ? tree->duplicate() : cube_with_state(id, target));
     PCN_TRY(model::append(data, std::move(cube)));
   }
-  if (!target.cube) PCN_TRY(add_machine_state(data, target));
+  if (!target.cube && content != model::Content::config) PCN_TRY(add_machine_state(data, target));
   return data;
 }
 
@@ -99,8 +105,8 @@ Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id
 Result<> LocalController::add_machine_state(model::DataTree& data, const model::Target& target) const {
   if (names(target, "version")) PCN_TRY(model::add_leaf(data, "/polycube:version/polycubed", options_.version));
   if (names(target, "services")) PCN_TRY(add_services(data));
-  if (names(target, "cubes")) PCN_TRY(add_cube_list(data));
-  if (names(target, "netdevs")) PCN_TRY(add_devices(data));
+  if (names(target, "cubes")) PCN_TRY(add_cube_list(data, target));
+  if (names(target, "netdevs")) PCN_TRY(add_devices(data, target));
   if (names(target, "yang-library") || names(target, "modules-state")) PCN_TRY(model::add_yang_library(data));
   return {};
 }
@@ -118,9 +124,10 @@ Result<> LocalController::add_services(model::DataTree& data) const {
   return {};
 }
 
-Result<> LocalController::add_cube_list(model::DataTree& data) const {
+Result<> LocalController::add_cube_list(model::DataTree& data, const model::Target& target) const {
   const topology::Devices devices = devices_->current();
   for (const auto& [name, described] : topology_.cubes) {
+    if (!names_entry(target, name)) continue;
     const std::string node = fmt::format("/polycube:cubes/cube[name={}]", model::quote_key(name));
     PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(name)->statistics(indexes_of(described)));
     PCN_TRY(model::add_leaf(data, node + "/uuid", uuids_.at(name)));
@@ -141,11 +148,12 @@ Result<> LocalController::add_cube_list(model::DataTree& data) const {
   return {};
 }
 
-Result<> LocalController::add_devices(model::DataTree& data) const {
+Result<> LocalController::add_devices(model::DataTree& data, const model::Target& target) const {
   std::map<std::string, std::string> peers;
   for (const auto& [name, cube] : topology_.cubes)
     for (const auto& [port_name, port] : cube.ports) peers.emplace(port.peer, name + ":" + port_name);
-  for (const auto& [name, device] : devices_->current()) {
+  for (const auto& [name, device] : host_devices()) {
+    if (!names_entry(target, name)) continue;
     const std::string node = fmt::format("/polycube:netdevs/netdev[name={}]", model::quote_key(name));
     PCN_TRY(model::add_leaf(data, node + "/index", std::to_string(device.index)));
     PCN_TRY(model::add_leaf(data, node + "/status", device.running ? "UP" : "DOWN"));
