@@ -35,22 +35,38 @@ const volatile __u32 stages;
 const volatile __u32 redirect_to; /* interface index */
 
 /* Port 1 of a stage leads to port 0 of the next one. */
-#define STAGE(number)                                                                \
-	if (stages > number) {                                                       \
-		struct action *entry = bpf_map_lookup_elem(&actions##number, &port); \
-		if (!entry || entry->action != ACTION_FORWARD)                       \
-			return PCN_VERDICT_DROP;                                     \
-		port = entry->outport ^ 1;                                           \
-	}
+#define STAGE(number)                                                                        \
+	do {                                                                                 \
+		if (stages > number) {                                                       \
+			struct action *entry = bpf_map_lookup_elem(&actions##number, &port); \
+			if (!entry || entry->action != ACTION_FORWARD)                       \
+				return PCN_VERDICT_DROP;                                     \
+			port = entry->outport ^ 1;                                           \
+		}                                                                            \
+	} while (0)
 
 SEC(PCN_SECTION)
 int own_work(struct CTXTYPE *ctx)
 {
 	__u32 port = 0;
 
-	STAGE(0)
-	STAGE(1)
-	STAGE(2) STAGE(3) STAGE(4) STAGE(5) STAGE(6) STAGE(7) STAGE(8) STAGE(9) STAGE(10) STAGE(11) STAGE(12) STAGE(13)
-		STAGE(14) STAGE(15) if (port) return PCN_VERDICT_DROP;
+	STAGE(0);
+	STAGE(1);
+	STAGE(2);
+	STAGE(3);
+	STAGE(4);
+	STAGE(5);
+	STAGE(6);
+	STAGE(7);
+	STAGE(8);
+	STAGE(9);
+	STAGE(10);
+	STAGE(11);
+	STAGE(12);
+	STAGE(13);
+	STAGE(14);
+	STAGE(15);
+	if (port)
+		return PCN_VERDICT_DROP;
 	return bpf_redirect(redirect_to, 0);
 }

@@ -42,8 +42,11 @@ Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image
   const std::string name = path.stem().string();
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
   bpf_object* object = bpf_object__open_mem(image.data(), image.size(), &options);
-  if (object == nullptr)
-    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object: {}", path.string(), std::strerror(errno));
+  if (object == nullptr) {
+    char reason[128];
+    libbpf_strerror(errno, reason, sizeof(reason));
+    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object: {}", path.string(), reason);
+  }
   return ObjectPointer(object);
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 /// One value leaf in a table with a u32 key.
 struct OneLeaf {
-  OneLeaf(LeafBinding binding, Layout field)
+  OneLeaf(LeafBinding binding, const Layout& field)
       : size(field.size), table(codec(list({key("id", LeafType::integer), std::move(binding)}), {integer(4), field})) {}
 
   Result<Bytes> encode(std::optional<std::string> text) const {

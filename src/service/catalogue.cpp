@@ -17,7 +17,12 @@ std::map<std::string, fs::path> packages_in(const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (fs::exists(entry.path() / (name + ".yang"), error)) found.emplace(name, entry.path());
+    if (fs::exists(entry.path() / (name + ".yang"), error)) {
+      found.emplace(name, entry.path());
+    } else if (entry.is_directory(error)) {
+      log::warn("{} is no service package: it has no {}.yang (the folder has the name of its module)",
+                entry.path().string(), name);
+    }
   }
   if (error) log::warn("cannot read the services in {}: {}", folder.string(), error.message());
   return found;

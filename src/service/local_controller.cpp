@@ -28,6 +28,22 @@ std::string random_uuid() {
                      low & 0xffffffffffffULL);
 }
 
+// What the coming and going of devices did to ports.
+void log_links(const topology::Topology& topology, const topology::Wiring& before, const topology::Wiring& after) {
+  const auto wired = [](const topology::Wiring& wiring, const std::string& cube, std::uint16_t port) {
+    auto wires = wiring.find(cube);
+    return wires != wiring.end() && wires->second.contains(port);
+  };
+  for (const auto& [name, cube] : topology.cubes) {
+    for (const auto& [port_name, port] : cube.ports) {
+      const bool was = wired(before, name, port.index);
+      const bool is = wired(after, name, port.index);
+      if (was && !is) log::warn("port {}:{} has lost its device {}", name, port_name, port.peer);
+      if (!was && is) log::info("port {}:{} has its device {}", name, port_name, port.peer);
+    }
+  }
+}
+
 bool is_wired(const topology::Wiring& wiring, int device) {
   return std::any_of(wiring.begin(), wiring.end(), [&](const auto& cube) {
     return std::any_of(cube.second.begin(), cube.second.end(), [&](const auto& wire) {
@@ -56,6 +72,18 @@ LocalController::~LocalController() {
 }
 
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
+
+// A cube is addressed by its name alone, where words of the command line and services stand as well.
+Result<> LocalController::check_name(const model::CubeId& id) const {
+  static const std::set<std::string> words = {"add",        "set",     "show",   "del",      "connect",
+                                              "disconnect", "attach",  "detach", "topology", "services",
+                                              "cubes",      "netdevs", "version"};
+  if (!words.contains(id.name) && schema()->service(id.name) == nullptr) return {};
+  auto refused = fail(ErrorCode::invalid_value, "{} cannot be the name of a cube: it is a {}", id.name,
+                      words.contains(id.name) ? "word of the command line" : "service");
+  refused.value().path = path_of(id.service, id.name, "", "");
+  return refused;
+}
 
 // ---- transactions ----------------------------------------------------------------------------------------------------
 
@@ -137,6 +165,8 @@ topology::Devices LocalController::usable_devices(const topology::Topology& cand
 
 Result<> LocalController::commit(const model::Candidate& candidate) {
   if (candidate.changes.empty()) return {};
+  for (const auto& [id, change] : candidate.changes)
+    if (!change.before) PCN_TRY(check_name(id));
   PCN_ASSIGN(topology::Topology after, topology_of(candidate));
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
@@ -154,6 +184,11 @@ Result<> LocalController::commit(const model::Candidate& candidate) {
   std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
   identify(candidate);
   revision_++;
+  for (const auto& [id, change] : candidate.changes)
+    log::info("cube {} ({}) {}", id.name, id.service,
+              !change.before  ? "created"
+              : !change.after ? "deleted"
+                              : "changed");
   return {};
 }
 
@@ -338,9 +373,11 @@ Result<> LocalController::connect(const std::map<std::string, std::string>& inpu
        {std::tuple(first_port, first, second), std::tuple(second_port, second, first)}) {
     if (!name) continue;
     PCN_ASSIGN(const topology::Port* port, find_port(topology_, *name));
+    if (port->peer == other) continue;  // one half of the link is there already
     if (!port->peer.empty()) return fail(ErrorCode::in_use, "{} already has a peer {}", text, port->peer);
     peers.emplace_back(*name, other);
   }
+  if (peers.empty()) return fail(ErrorCode::in_use, "{} already has a peer {}", first, second);
   return set_peers(peers);
 }
 
@@ -351,12 +388,10 @@ Result<> LocalController::disconnect(const std::map<std::string, std::string>& i
   for (const auto& [text, other] : {std::pair(first, second), std::pair(second, first)}) {
     const auto name = topology::parse_port_name(text);
     if (!name) continue;
-    PCN_ASSIGN(const topology::Port* port, find_port(topology_, *name));
-    if (port->peer == other) peers.emplace_back(*name, "");
+    const auto port = find_port(topology_, *name);
+    if (port && (*port)->peer == other) peers.emplace_back(*name, "");  // of a link whose other half is gone as well
   }
-  const std::size_t sides = (topology::parse_port_name(first) ? 1 : 0) + (topology::parse_port_name(second) ? 1 : 0);
-  if (peers.empty() || peers.size() != sides)
-    return fail(ErrorCode::data_missing, "{} is not connected to {}", first, second);
+  if (peers.empty()) return fail(ErrorCode::data_missing, "{} is not connected to {}", first, second);
   return set_peers(peers);
 }
 
@@ -389,6 +424,7 @@ void LocalController::follow_devices() {
     topology::Wiring wiring = topology::wire(topology_, devices);
     if (wiring == wiring_) return {};
     PCN_TRY(engine_->apply({topology_, topology_, wiring, devices, {}, {}}));
+    log_links(topology_, wiring_, wiring);
     wiring_ = std::move(wiring);
     return {};
   };

@@ -52,6 +52,7 @@ class LocalController : public Controller {
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
+  [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
   void identify(const model::Candidate& candidate);
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
