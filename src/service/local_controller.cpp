@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <random>
 #include <set>
 
@@ -26,6 +27,15 @@ std::string random_uuid() {
   low = (low & ~(3ULL << 62)) | (2ULL << 62);
   return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff, low >> 48,
                      low & 0xffffffffffffULL);
+}
+
+// Runs what a thread of the daemon's own does: running out of memory there must not end the data path.
+void survive(const char* what, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& failure) {
+    log::error("{} failed: {}", what, failure.what());
+  }
 }
 
 // What the coming and going of devices did to ports.
@@ -59,8 +69,10 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
   std::unique_ptr<LocalController> controller(new LocalController(options, std::move(catalogue)));
   controller->epoch_ = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   PCN_ASSIGN(controller->engine_, engine::Engine::create(options.programs_dir));
-  const std::unique_lock lock(controller->mutex_);  // the monitor calls back as soon as it runs
-  PCN_ASSIGN(controller->devices_, engine::DeviceMonitor::start([self = controller.get()] { self->follow_devices(); }));
+  const auto lock = controller->write_lock();  // the monitor calls back as soon as it runs
+  PCN_ASSIGN(controller->devices_, engine::DeviceMonitor::start([self = controller.get()] {
+               survive("following the network devices", [&] { self->follow_devices(); });
+             }));
   controller->sweeper_ =
       std::jthread([self = controller.get()](const std::stop_token& stop) { self->run_sweeper(stop); });
   return controller;
@@ -88,7 +100,7 @@ Result<> LocalController::check_name(const model::CubeId& id) const {
 // ---- transactions ----------------------------------------------------------------------------------------------------
 
 Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vector<std::string>& if_match) {
-  std::unique_lock lock(mutex_);
+  const auto lock = write_lock();
   if (!if_match.empty()) {
     const bool matches = std::any_of(if_match.begin(), if_match.end(),
                                      [&](const std::string& tag) { return tag == "*" || tag == etag(); });
@@ -293,7 +305,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   if (target.kind != model::Target::Kind::action || !target.cube)
     return fail(ErrorCode::operation_not_supported, "this is not an action");
   PCN_ASSIGN(auto input, model::parse_input(*schema(), path, body, format));
-  std::unique_lock lock(mutex_);
+  const auto lock = write_lock();
   const model::CubeTree* tree = datastore_.find(target.cube->name);
   const engine::Cube* cube = engine_->cube(target.cube->name);
   if (tree == nullptr || cube == nullptr)
@@ -322,7 +334,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
 
 Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
   PCN_ASSIGN(auto input, model::parse_input(*schema(), rpc, body, format));
-  std::unique_lock lock(mutex_);
+  const auto lock = write_lock();
   if (rpc == "polycube:connect") {
     PCN_TRY(connect(input));
   } else if (rpc == "polycube:disconnect") {
@@ -398,7 +410,7 @@ Result<> LocalController::disconnect(const std::map<std::string, std::string>& i
 // ---- devices and time ------------------------------------------------------------------------------------------------
 
 void LocalController::follow_devices() {
-  std::unique_lock lock(mutex_);
+  const auto lock = write_lock();
   if (devices_ == nullptr) return;  // shutting down
   const topology::Devices all = devices_->current();
   std::erase_if(refused_devices_, [&](const auto& refused) {
@@ -447,14 +459,14 @@ void LocalController::run_sweeper(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     wakeup.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
-    if (!stop.stop_requested()) expire_entries();
+    if (!stop.stop_requested()) survive("removing old table entries", [&] { expire_entries(); });
   }
 }
 
 // Often enough that a table does not hold many stale entries, seldom enough that scanning it does not matter.
 void LocalController::expire_entries() {
   constexpr std::uint64_t longest = 30;
-  std::shared_lock lock(mutex_);
+  const auto lock = read_lock();
   const std::uint64_t now = engine::monotonic_now() / 1'000'000'000U;
   std::erase_if(swept_, [&](const auto& entry) { return datastore_.find(entry.first) == nullptr; });
   for (const auto& [id, tree] : datastore_.cubes()) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <thread>
 
@@ -46,6 +47,17 @@ class LocalController : public Controller {
   LocalController(const ControllerOptions& options, Catalogue catalogue)
       : options_(options), catalogue_(std::move(catalogue)), datastore_(catalogue_.schema()) {}
 
+  // The lock of the standard library lets readers in while a writer waits, for ever if they come fast enough. Everybody
+  // passes the gate first, so that those who come after a writer wait for it.
+  [[nodiscard]] std::shared_lock<std::shared_mutex> read_lock() const {
+    const std::lock_guard pass(gate_);
+    return std::shared_lock(mutex_);
+  }
+  [[nodiscard]] std::unique_lock<std::shared_mutex> write_lock() const {
+    const std::lock_guard pass(gate_);
+    return std::unique_lock(mutex_);
+  }
+
   // All of these are called with the lock held.
   [[nodiscard]] Result<> commit(const model::Candidate& candidate);
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
@@ -80,6 +92,7 @@ class LocalController : public Controller {
 
   ControllerOptions options_;
   Catalogue catalogue_;
+  mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
   model::Datastore datastore_;
   topology::Topology topology_;

@@ -54,7 +54,7 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
-  std::shared_lock lock(mutex_);
+  auto lock = read_lock();
   PCN_ASSIGN(const model::DataTree data, forest(target, options.content));
   std::string tag = etag();
   lock.unlock();
