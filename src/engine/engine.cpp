@@ -101,6 +101,12 @@ Cube* Engine::find(const std::string& name, Staged& staged) {
   return found == cubes_.end() ? nullptr : found->second.get();
 }
 
+const Root& Engine::root(int device, Hook hook, const Staged& staged) const {
+  const std::pair key(device, hook);
+  auto prepared = staged.roots.find(key);
+  return prepared == staged.roots.end() ? roots_.at(key).root : prepared->second;
+}
+
 Result<Injector*> Engine::injector(Family family) {
   if (auto found = injectors_.find(family); found != injectors_.end()) return &found->second;
   const Platform& tc = *platforms_.at(Family::tc);
@@ -123,8 +129,8 @@ Result<> Engine::apply(const Transaction& transaction) {
 }
 
 Result<> Engine::prepare(const Transaction& transaction, Staged& staged) {
-  PCN_TRY(prepare_cubes(transaction, staged));
-  return prepare_roots(transaction, staged);
+  PCN_TRY(prepare_roots(transaction, staged));
+  return prepare_cubes(transaction, staged);
 }
 
 Result<pcn_config> Engine::make_config(const Transaction& transaction, const std::string& name, Staged& staged) {
@@ -138,7 +144,9 @@ Result<pcn_config> Engine::make_config(const Transaction& transaction, const std
   for (const auto& [port, wire] : wires_of(transaction.wiring, name)) {
     pcn_wire& entry = config.wires[port % PCN_MAX_PORTS];
     if (wire.kind == Wire::Kind::device) {
-      entry = {.target = static_cast<__u32>(wire.device), .kind = PCN_WIRE_DEVICE, .port = 0};
+      entry = {.target = static_cast<__u32>(wire.device),
+               .kind = PCN_WIRE_DEVICE,
+               .port = root(wire.device, cube.hook, staged).slot()};
     } else if (wire.kind == Wire::Kind::cube) {
       leads_to_cubes = true;
       const std::uint16_t slot = find(wire.cube, staged)->slot();

@@ -67,6 +67,7 @@ class Engine {
   void forget_ports(const Transaction& transaction);
   [[nodiscard]] Result<pcn_config> make_config(const Transaction& transaction, const std::string& name, Staged& staged);
   [[nodiscard]] Result<Injector*> injector(Family family);
+  [[nodiscard]] const Root& root(int device, topology::Hook hook, const Staged& staged) const;
   [[nodiscard]] Cube* find(const std::string& name, Staged& staged);
 
   std::map<Family, std::unique_ptr<Platform>> platforms_;

@@ -20,6 +20,11 @@ Result<std::unique_ptr<Panel>> Panel::create(Family family) {
                                                   .key_size = sizeof(__u32),
                                                   .value_size = sizeof(pcn_scratch),
                                                   .max_entries = 1}));
+    PCN_ASSIGN(panel->devices_, bpf::Map::create({.name = "pcn_devices",
+                                                  .type = BPF_MAP_TYPE_DEVMAP,
+                                                  .key_size = sizeof(__u32),
+                                                  .value_size = sizeof(__u32),
+                                                  .max_entries = PCN_PANEL_SLOTS}));
   }
   for (std::uint16_t slot = 0; slot < PCN_PANEL_SLOTS; slot++) panel->free_.push_back(slot);
   return panel;
@@ -36,14 +41,20 @@ PanelSlot::~PanelSlot() {
   if (panel_ == nullptr) return;
   // Deleting what is in range cannot fail for another reason than being absent.
   (void)panel_->programs_.erase(number_);
+  if (panel_->devices_.fd() >= 0) (void)panel_->devices_.erase(number_);
   panel_->free_.push_back(number_);
 }
 
 Result<> PanelSlot::set(const bpf::Program& program) const { return panel_->programs_.set(number_, program.fd()); }
 
+Result<> PanelSlot::set_device(int device) const {
+  return panel_->devices_.fd() < 0 ? Result<>() : panel_->devices_.set(number_, device);
+}
+
 std::map<std::string, int> Panel::shared_maps() const {
   std::map<std::string, int> maps{{"pcn_panel", programs_.fd()}};
   if (scratch_.fd() >= 0) maps.emplace("pcn_scratch", scratch_.fd());
+  if (devices_.fd() >= 0) maps.emplace("pcn_devices", devices_.fd());
   return maps;
 }
 

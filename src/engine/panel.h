@@ -37,6 +37,7 @@ class Panel {
   Panel() = default;
   bpf::Map programs_;
   bpf::Map scratch_;                ///< XDP only
+  bpf::Map devices_;                ///< XDP only: the devices that packets are sent to, by slot
   std::deque<std::uint16_t> free_;  ///< first freed, first reused: a copy that still names a slot is long gone by then
 };
 
@@ -52,6 +53,8 @@ class PanelSlot {
 
   [[nodiscard]] std::uint16_t number() const { return number_; }
   [[nodiscard]] Result<> set(const bpf::Program& program) const;
+  /// The device of this slot's root can be sent to under the slot's number. Nothing is needed for that on TC.
+  [[nodiscard]] Result<> set_device(int device) const;
 
  private:
   PanelSlot(Panel& panel, std::uint16_t number) : panel_(&panel), number_(number) {}

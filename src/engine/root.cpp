@@ -25,6 +25,7 @@ Result<Root> Root::attach(Panel& panel, const bpf::ObjectFile& object, int devic
   auto program = loaded.programs.find("pcn_root");
   if (program == loaded.programs.end())
     return fail(ErrorCode::invalid_value, "{} is not a root program", object.path().string());
+  PCN_TRY(root.slot_.set_device(device));
   PCN_ASSIGN(root.link_, bpf::Link::attach(program->second, device, attach_point(hook), device_name));
   return root;
 }

@@ -26,6 +26,9 @@ class Root {
   /// Lets packets enter this program (Cube::entry).
   [[nodiscard]] Result<> steer(const bpf::Program& entry) { return slot_.set(entry); }
 
+  /// Where wires to this device point in pcn_devices.
+  [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }
+
   /// No further packet enters; those that did may still be on their way.
   void detach() { link_ = bpf::Link(); }
 

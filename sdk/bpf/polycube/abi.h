@@ -31,7 +31,7 @@
 struct pcn_wire {
 	__u32 target; /* interface index, or panel slot of a cube */
 	__u16 kind;
-	__u16 port;   /* port index in the cube that it leads to */
+	__u16 port;   /* port index in the cube that it leads to; of a device on XDP: its index in pcn_devices */
 };
 PCN_ASSERT(sizeof(struct pcn_wire) == 8, "wires are read as one word");
 

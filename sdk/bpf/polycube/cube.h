@@ -121,6 +121,16 @@ static __always_inline void pcn_enter(struct CTXTYPE *ctx, __u16 kind, __u32 slo
 		bpf_tail_call(ctx, &pcn_panel, slot);
 }
 
+static __always_inline int pcn_transmit(const volatile struct pcn_wire *wire)
+{
+#ifdef POLYCUBE_XDP
+	/* A device map holds the device itself, where an interface index has to be looked up for every packet. */
+	return bpf_redirect_map(&pcn_devices, wire->port, PCN_VERDICT_DROP);
+#else
+	return bpf_redirect(wire->target, 0);
+#endif
+}
+
 /* What came with the packet from where it was sent to this cube. */
 struct pcn_arrival {
 	__u32 in_port;
@@ -177,6 +187,21 @@ static __always_inline int pcn_send_along(struct CTXTYPE *ctx, const struct pkt_
 	return 0;
 }
 
+/* What becomes of a packet that is not sent out of a port. */
+static __always_inline int pcn_end(struct pcn_stats *stats, const struct pkt_metadata *md, int verdict)
+{
+	switch (verdict) {
+	case RX_OK:
+		return PCN_VERDICT_STACK;
+	case RX_DONE:
+		return md->verdict;
+	case RX_DROP:
+		return pcn_drop(stats, PCN_DROP_POLICY);
+	default:
+		return pcn_drop(stats, PCN_DROP_ERROR);
+	}
+}
+
 SEC(PCN_SECTION)
 int pcn_ingress(struct CTXTYPE *ctx)
 {
@@ -186,9 +211,9 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	struct pkt_metadata md = {};
 	__u32 port;
 
-	if (!stats)
+	if (unlikely(!stats))
 		return PCN_VERDICT_DROP;
-	if (pcn_arrive(ctx, &arrival))
+	if (unlikely(pcn_arrive(ctx, &arrival)))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;
@@ -196,27 +221,19 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	stats->port[arrival.in_port].rx_packets++;
 	stats->port[arrival.in_port].rx_bytes += md.packet_len;
 
-	switch (handle_rx(ctx, &md)) {
-	case RX_REDIRECT:
-		break;
-	case RX_OK:
-		return PCN_VERDICT_STACK;
-	case RX_DONE:
-		return md.verdict;
-	case RX_DROP:
-		return pcn_drop(stats, PCN_DROP_POLICY);
-	default:
-		return pcn_drop(stats, PCN_DROP_ERROR);
-	}
+	int verdict = handle_rx(ctx, &md);
+
+	if (unlikely(verdict != RX_REDIRECT))
+		return pcn_end(stats, &md, verdict);
 
 	port = md.out_port;
-	if (port >= PCN_MAX_PORTS)
+	if (unlikely(port >= PCN_MAX_PORTS))
 		return pcn_drop(stats, PCN_DROP_NO_PORT);
 
 	const volatile struct pcn_wire *wire = &pcn_config.wires[port];
 	__u16 kind = wire->kind;
 
-	if (kind == PCN_WIRE_NONE)
+	if (unlikely(kind == PCN_WIRE_NONE))
 		return pcn_drop(stats, port >= pcn_config.ports ? PCN_DROP_NO_PORT : PCN_DROP_UNWIRED);
 	stats->port[port].tx_packets++;
 	stats->port[port].tx_bytes += pcn_packet_length(ctx);
@@ -226,7 +243,7 @@ int pcn_ingress(struct CTXTYPE *ctx)
 		ctx->mark = md.traffic_class;
 #endif
 	if (kind == PCN_WIRE_DEVICE)
-		return bpf_redirect(wire->target, 0);
+		return pcn_transmit(wire);
 	if (pcn_send_along(ctx, &md, &arrival, wire->port))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	pcn_enter(ctx, kind, wire->target);

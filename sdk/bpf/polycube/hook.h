@@ -28,6 +28,10 @@
 #error "define PCN_HOOK_TC or PCN_HOOK_XDP"
 #endif
 
+/* What is rare is kept out of the way of what is not. */
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
 /* All programs of the daemon, one slot a cube; shared by every program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -44,6 +48,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pcn_scratch);
 } pcn_scratch SEC(".maps");
+
+/* The devices that packets are sent to, by the slot of their root; shared by every program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, PCN_PANEL_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} pcn_devices SEC(".maps");
 #endif
 
 /*
