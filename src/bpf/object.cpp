@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "bpf/constants.h"
 
 namespace polycube::bpf {
 
@@ -31,23 +32,6 @@ int print_to_log(libbpf_print_level, const char* format, va_list arguments) {
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   log::trace("libbpf: {}", text);
   return 0;
-}
-
-Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-    libbpf_set_print(print_to_log);
-  });
-  const std::string name = path.stem().string();
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
-  bpf_object* object = bpf_object__open_mem(image.data(), image.size(), &options);
-  if (object == nullptr) {
-    char reason[128];
-    libbpf_strerror(errno, reason, sizeof(reason));
-    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object: {}", path.string(), reason);
-  }
-  return ObjectPointer(object);
 }
 
 bool is_internal(const bpf_map* map) { return bpf_map__name(map)[0] == '.' || std::strchr(bpf_map__name(map), '.'); }
@@ -98,34 +82,70 @@ Result<> set_constant(bpf_object* object, const std::string& name, std::span<con
   return {};
 }
 
-// Replaces the loads of the variant's two bytes by an immediate; how many there were.
-std::size_t fold(std::vector<bpf_insn>& code, const Location& location, const Variant& variant) {
-  const int constants = bpf_map__fd(location.map);
-  std::size_t folded = 0;
-  for (std::size_t i = 0; i + 2 < code.size(); i++) {
-    const bpf_insn& address = code[i];
-    if (address.code != (BPF_LD | BPF_IMM | BPF_DW) || address.src_reg != BPF_PSEUDO_MAP_VALUE ||
-        address.imm != constants || static_cast<std::uint32_t>(code[i + 1].imm) != location.offset)
-      continue;
-    bpf_insn& load = code[i + 2];
-    if (load.code != (BPF_LDX | BPF_MEM | BPF_H) || load.src_reg != address.dst_reg ||
-        static_cast<std::uint32_t>(load.off) != variant.offset)
-      continue;
-    const __u8 destination = load.dst_reg;
-    load = {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = destination, .src_reg = 0, .off = 0, .imm = variant.value};
-    folded++;
-  }
-  return folded;
+// What load() does to the instructions of the programs, once libbpf has put the maps' descriptors into them.
+struct Folding {
+  const bpf_map* constants = nullptr;
+  std::map<std::string, std::vector<bpf_insn>> originals;  ///< by program
+};
+
+// libbpf hands a callback the program and nothing else.
+thread_local Folding* current_folding = nullptr;
+
+std::span<const std::byte> initial_value(const bpf_map* map) {
+  std::size_t size = 0;
+  const void* bytes = bpf_map__initial_value(const_cast<bpf_map*>(map), &size);
+  return {static_cast<const std::byte*>(bytes), bytes == nullptr ? 0 : size};
 }
 
-// A program as libbpf relocated it, with two bytes of a constant folded in. Nothing when it cannot be made that way.
-Result<std::optional<Program>> load_variant(bpf_object* object, const Variant& variant) {
-  PCN_ASSIGN(const Location location, find_constant(object, variant.constant));
-  const bpf_program* program = bpf_object__find_program_by_name(object, variant.program.c_str());
-  if (program == nullptr) return fail(ErrorCode::invalid_value, "the object has no program {}", variant.program);
+int fold_before_load(bpf_program* program, bpf_prog_load_opts*, long) {
+  if (current_folding == nullptr || current_folding->constants == nullptr) return 0;
   const bpf_insn* first = bpf_program__insns(program);
   std::vector<bpf_insn> code(first, first + bpf_program__insn_cnt(program));
-  if (fold(code, location, variant) == 0) return std::nullopt;
+  current_folding->originals[bpf_program__name(program)] = code;
+  const bpf_map* constants = current_folding->constants;
+  fold_constants(code, {bpf_map__fd(constants), initial_value(constants)});
+  return bpf_program__set_insns(program, code.data(), code.size());
+}
+
+void register_fold_before_load() {
+  LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = fold_before_load);
+  (void)libbpf_register_prog_handler("xdp", BPF_PROG_TYPE_XDP, BPF_XDP, &options);
+  (void)libbpf_register_prog_handler("tc", BPF_PROG_TYPE_SCHED_CLS, bpf_attach_type{}, &options);
+}
+
+Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+    libbpf_set_print(print_to_log);
+    register_fold_before_load();
+  });
+  const std::string name = path.stem().string();
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
+  bpf_object* object = bpf_object__open_mem(image.data(), image.size(), &options);
+  if (object == nullptr) {
+    char reason[128];
+    libbpf_strerror(errno, reason, sizeof(reason));
+    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object: {}", path.string(), reason);
+  }
+  return ObjectPointer(object);
+}
+
+// A program as libbpf relocated it, with two bytes of a constant replaced. Nothing when it cannot be made that way.
+Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& folding, const Variant& variant) {
+  PCN_ASSIGN(const Location location, find_constant(object, variant.constant));
+  const bpf_program* program = bpf_object__find_program_by_name(object, variant.program.c_str());
+  auto original = folding.originals.find(variant.program);
+  if (program == nullptr || original == folding.originals.end())
+    return fail(ErrorCode::invalid_value, "the object has no program {}", variant.program);
+  const auto bytes = initial_value(location.map);
+  Bytes constants(bytes.begin(), bytes.end());
+  std::memcpy(constants.data() + location.offset + variant.offset, &variant.value, sizeof(variant.value));
+  std::vector<bpf_insn> code = original->second;
+  fold_constants(code, {bpf_map__fd(location.map), constants});
+  // A load that stayed would read what is in the map.
+  const bpf_insn* base = bpf_program__insns(program);
+  if (std::memcmp(code.data(), base, code.size() * sizeof(bpf_insn)) == 0) return std::nullopt;
   LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = bpf_program__expected_attach_type(program));
   const int fd = bpf_prog_load(bpf_program__type(program), variant.program.c_str(), "Dual BSD/GPL", code.data(),
                                code.size(), &options);
@@ -187,7 +207,11 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
   bpf_object__for_each_program(program, object.get()) {
     bpf_program__set_log_buf(program, verifier_log.data(), verifier_log.size());
   }
-  if (int error = bpf_object__load(object.get()); error < 0) {
+  Folding folding{.constants = bpf_object__find_map_by_name(object.get(), ".rodata"), .originals = {}};
+  current_folding = &folding;
+  const int error = bpf_object__load(object.get());
+  current_folding = nullptr;
+  if (error < 0) {
     verifier_log.resize(std::strlen(verifier_log.c_str()));
     if (verifier_log.empty()) return fail_errno(-error, fmt::format("cannot load {}", path_.string()));
     Error rejected{ErrorCode::verifier_rejected,
@@ -213,7 +237,7 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     loaded.programs.emplace(bpf_program__name(program), Program(std::move(fd)));
   }
   for (const Variant& variant : options.variants) {
-    PCN_ASSIGN(auto made, load_variant(object.get(), variant));
+    PCN_ASSIGN(auto made, load_variant(object.get(), folding, variant));
     if (!made) {
       loaded.variants.clear();
       break;

@@ -17,8 +17,8 @@
 
 namespace polycube::bpf {
 
-/// A second program made from one of the object's: two bytes of a constant become an immediate in its instructions.
-/// Why: the verifier prunes by constants but leaves their loads in place, and this saves loading the object again.
+/// A second program made from one of the object's, for which two bytes of a constant are different.
+/// Why: the maps and everything else stay the same, so this saves loading the object again.
 struct Variant {
   std::string program;
   std::string constant;
@@ -37,7 +37,7 @@ struct LoadOptions {
 struct LoadedObject {
   std::map<std::string, Map> maps;  ///< those that load() created; `.rodata` excluded
   std::map<std::string, Program> programs;
-  std::vector<Program> variants;  ///< as asked for; empty when the compiler put a load elsewhere than expected
+  std::vector<Program> variants;  ///< as asked for; empty when the constant is read in a way that cannot be replaced
 };
 
 class ObjectFile {

@@ -33,9 +33,9 @@ struct pcn_wire {
 	__u16 kind;
 	__u16 port;   /* port index in the cube that it leads to; of a device on XDP: its index in pcn_devices */
 };
-PCN_ASSERT(sizeof(struct pcn_wire) == 8, "wires are read as one word");
+PCN_ASSERT(sizeof(struct pcn_wire) == 8, "no padding");
 
-/* Constants of a program. A cube of up to four ports needs one cache line of it per packet. */
+/* Constants of a program. */
 struct pcn_config {
 	__u16 ports;     /* highest port index + 1 */
 	__u16 direct;    /* number of direct jumps */
@@ -47,7 +47,6 @@ struct pcn_config {
 	__u16 flood_slot; /* XDP: of the program pcn_flood, in the TC panel */
 	__u16 reserved;
 };
-PCN_ASSERT(__builtin_offsetof(struct pcn_config, wires) == 32, "four wires share the first cache line");
 
 /* Why a packet ended in a cube. */
 enum pcn_drop {

@@ -187,6 +187,52 @@ static __always_inline int pcn_send_along(struct CTXTYPE *ctx, const struct pkt_
 	return 0;
 }
 
+enum pcn_exit {
+	PCN_OWN_EXIT,
+	PCN_SHARED_EXIT
+};
+
+/* Send the packet out of a port. With an own exit the port is a constant. */
+static __always_inline int pcn_leave(struct CTXTYPE *ctx, struct pcn_stats *stats, const struct pkt_metadata *md,
+				     const struct pcn_arrival *arrival, __u32 port, enum pcn_exit exit)
+{
+	const volatile struct pcn_wire *wire = &pcn_config.wires[port];
+	__u16 kind;
+
+	if (unlikely(port >= PCN_MAX_PORTS))
+		return pcn_drop(stats, PCN_DROP_NO_PORT);
+	kind = wire->kind;
+	if (unlikely(kind == PCN_WIRE_NONE))
+		return pcn_drop(stats, port >= pcn_config.ports ? PCN_DROP_NO_PORT : PCN_DROP_UNWIRED);
+	stats->port[port].tx_packets++;
+	stats->port[port].tx_bytes += pcn_packet_length(ctx);
+#ifndef POLYCUBE_XDP
+	/* Most cubes never touch it, and then neither does this. */
+	if (md->traffic_class != arrival->traffic_class)
+		ctx->mark = md->traffic_class;
+#endif
+	if (kind == PCN_WIRE_DEVICE)
+		return pcn_transmit(wire);
+	if (pcn_send_along(ctx, md, arrival, wire->port))
+		return pcn_drop(stats, PCN_DROP_ERROR);
+	if (exit == PCN_OWN_EXIT)
+		PCN_JUMP(ctx, wire->target);
+	else
+		pcn_enter(ctx, kind, wire->target);
+	return pcn_drop(stats, PCN_DROP_JUMP);
+}
+
+/*
+ * The first ports have code of their own, in which the wire is known: the verifier removes what it does not need. The empty
+ * assembly keeps the compiler from making one piece of them again.
+ */
+#define PCN_EXIT(port)                                                              \
+	case port:                                                                  \
+		asm volatile("" : : "i"(port));                                     \
+		verdict = pcn_leave(ctx, stats, &md, &arrival, port, PCN_OWN_EXIT); \
+		asm volatile("" : : "i"(port));                                     \
+		return verdict;
+
 /* What becomes of a packet that is not sent out of a port. */
 static __always_inline int pcn_end(struct pcn_stats *stats, const struct pkt_metadata *md, int verdict)
 {
@@ -209,7 +255,6 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
 	struct pcn_arrival arrival = {};
 	struct pkt_metadata md = {};
-	__u32 port;
 
 	if (unlikely(!stats))
 		return PCN_VERDICT_DROP;
@@ -226,28 +271,14 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	if (unlikely(verdict != RX_REDIRECT))
 		return pcn_end(stats, &md, verdict);
 
-	port = md.out_port;
-	if (unlikely(port >= PCN_MAX_PORTS))
-		return pcn_drop(stats, PCN_DROP_NO_PORT);
-
-	const volatile struct pcn_wire *wire = &pcn_config.wires[port];
-	__u16 kind = wire->kind;
-
-	if (unlikely(kind == PCN_WIRE_NONE))
-		return pcn_drop(stats, port >= pcn_config.ports ? PCN_DROP_NO_PORT : PCN_DROP_UNWIRED);
-	stats->port[port].tx_packets++;
-	stats->port[port].tx_bytes += pcn_packet_length(ctx);
-#ifndef POLYCUBE_XDP
-	/* Most cubes never touch it, and then neither does this. */
-	if (md.traffic_class != arrival.traffic_class)
-		ctx->mark = md.traffic_class;
-#endif
-	if (kind == PCN_WIRE_DEVICE)
-		return pcn_transmit(wire);
-	if (pcn_send_along(ctx, &md, &arrival, wire->port))
-		return pcn_drop(stats, PCN_DROP_ERROR);
-	pcn_enter(ctx, kind, wire->target);
-	return pcn_drop(stats, PCN_DROP_JUMP);
+	switch (md.out_port) {
+		PCN_EXIT(0)
+		PCN_EXIT(1)
+		PCN_EXIT(2)
+		PCN_EXIT(3)
+	default:
+		return pcn_leave(ctx, stats, &md, &arrival, md.out_port, PCN_SHARED_EXIT);
+	}
 }
 
 #endif
