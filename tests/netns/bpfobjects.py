@@ -35,7 +35,15 @@ def objects_of_fdinfo(folder):
 
 
 def bpftool(*arguments):
-    return json.loads(run("bpftool", "-j", *arguments) or "[]")
+    """What bpftool says as JSON. A list is asked for again when an object, of whomever, goes away while it is made."""
+    for _ in range(20):
+        try:
+            return json.loads(run("bpftool", "-j", *arguments) or "[]")
+        except AssertionError as refused:
+            if not re.search("temporarily unavailable|No such file", str(refused)):
+                raise
+            error = refused
+    raise error
 
 
 def related_objects(seed):
