@@ -202,22 +202,24 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     if (bpf_map__reuse_fd(map, fd) < 0)
       return fail_errno(errno, fmt::format("{} cannot use the shared table {}", path_.string(), name));
   }
-  std::string verifier_log(1 << 20, '\0');
+  // Not initialised: most programs are accepted and nobody writes into it.
+  constexpr std::size_t log_size = 1 << 20;
+  const auto verifier_log = std::make_unique_for_overwrite<char[]>(log_size);
+  verifier_log[0] = '\0';
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    bpf_program__set_log_buf(program, verifier_log.data(), verifier_log.size());
+    bpf_program__set_log_buf(program, verifier_log.get(), log_size);
   }
   Folding folding{.constants = bpf_object__find_map_by_name(object.get(), ".rodata"), .originals = {}};
   current_folding = &folding;
   const int error = bpf_object__load(object.get());
   current_folding = nullptr;
   if (error < 0) {
-    verifier_log.resize(std::strlen(verifier_log.c_str()));
-    if (verifier_log.empty()) return fail_errno(-error, fmt::format("cannot load {}", path_.string()));
+    if (verifier_log[0] == '\0') return fail_errno(-error, fmt::format("cannot load {}", path_.string()));
     Error rejected{ErrorCode::verifier_rejected,
                    fmt::format("the kernel refused the program of {}: {}", path_.string(), std::strerror(-error)),
                    {},
-                   std::move(verifier_log)};
+                   verifier_log.get()};
     return tl::unexpected<Error>(std::move(rejected));
   }
   LoadedObject loaded;

@@ -307,6 +307,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
     for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.port));
   });
   PCN_TRY(start_counting(transaction, staged));
+  PCN_TRY(forget_reused_indexes(transaction));
   // New cubes first, so that whoever is led to them finds them; those that traffic is led away from last, when no program
   // that still leads there runs any more.
   std::set<std::string> created;
@@ -339,12 +340,11 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     for (const auto& [port, wire] : wires)
       if (wire.kind == Wire::Kind::device)
         wanted.emplace(std::pair(wire.device, transaction.after.cubes.at(name).hook), std::pair(name, port));
-  std::vector<Root> retired_roots;
   for (auto entry = roots_.begin(); entry != roots_.end();) {
     auto found = wanted.find(entry->first);
     if (found == wanted.end()) {
       entry->second.root.detach();
-      retired_roots.push_back(std::move(entry->second.root));
+      retired_.roots.push_back(std::move(entry->second.root));
       entry = roots_.erase(entry);
     } else {
       std::tie(entry->second.cube, entry->second.port) = found->second;
@@ -355,12 +355,11 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     const auto& [cube, port] = wanted.at(key);
     roots_.emplace(key, Entry{std::move(root), cube, port});
   }
-  std::vector<std::unique_ptr<Cube>> retired_cubes;
   for (auto cube = cubes_.begin(); cube != cubes_.end();) {
     if (stays(transaction, cube->first)) {
       ++cube;
     } else {
-      retired_cubes.push_back(std::move(cube->second));
+      retired_.cubes.push_back(std::move(cube->second));
       cube = cubes_.erase(cube);
     }
   }
@@ -371,40 +370,72 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     const auto& wires = wires_of(transaction.wiring, name);
     if (running.wires != wires) running.wires = wires;
   }
-  if (!retired_roots.empty() || !retired_cubes.empty()) {
-    if (auto waited = bpf::wait_for_running_programs(); !waited)
-      log::error("cannot wait for running programs: {}", waited.error().message);
+  if (!retired_.roots.empty() || !retired_.cubes.empty()) {
+    if (auto waited = bpf::wait_for_running_programs()) {
+      retired_ = {};
+    } else {
+      log::error("cannot wait for running programs, what they may still use is kept: {}", waited.error().message);
+    }
   }
   forget_ports(transaction);
 }
 
-// Learned entries of ports that are gone.
-void Engine::forget_ports(const Transaction& transaction) {
-  const auto log_failure = [](const std::string& name, const Result<>& done) {
-    if (!done) log::error("cube {}: {}", name, done.error().message);
-  };
+namespace {
+
+// Indexes of ports that are gone; another port may have one of them now.
+std::vector<std::uint16_t> freed_indexes(const topology::Cube& before, const topology::Cube& after) {
+  std::vector<std::uint16_t> freed;
+  for (const auto& [name, port] : before.ports)
+    if (!after.ports.contains(name)) freed.push_back(port.index);
+  return freed;
+}
+
+bool is_index_of_a_port(const topology::Cube& cube, std::uint16_t index) {
+  return std::any_of(cube.ports.begin(), cube.ports.end(),
+                     [&](const auto& port) { return port.second.index == index; });
+}
+
+// Removes the entries that the fast path made for a port, except for those of `keep`.
+Result<> forget_port(const Cube& cube, std::uint16_t index, const std::vector<TableChange>& keep,
+                     const PortNames& ports) {
+  for (const BoundTable& table : cube.package().tables()) {
+    PCN_ASSIGN(TableAccess access, cube.table(*table.binding));
+    if (access.map.is_array()) continue;
+    static const std::vector<model::Row> none;
+    auto written = std::find_if(keep.begin(), keep.end(),
+                                [&](const TableChange& change) { return change.binding == table.binding; });
+    PCN_TRY(access.forget_port(index, written == keep.end() ? none : written->changes.written, ports));
+  }
+  return {};
+}
+
+}  // namespace
+
+// A port that takes the index of one that goes away must not get what was learned about the other. This leaves what is
+// learned until the new program runs; forget_ports() removes that.
+Result<> Engine::forget_reused_indexes(const Transaction& transaction) {
   for (const auto& [name, old] : transaction.before.cubes) {
     if (!stays(transaction, name)) continue;
     const topology::Cube& cube = transaction.after.cubes.at(name);
-    const Cube& running = *cubes_.at(name);
-    bool forgot = false;
-    for (const auto& [port_name, port] : old.ports) {
-      if (cube.ports.contains(port_name)) continue;
-      for (const BoundTable& table : running.package().tables()) {
-        auto access = running.table(*table.binding);
-        if (!access || access->map.is_array()) continue;
-        log_failure(name, access->forget_port(port.index));
-        forgot = true;
-      }
-    }
+    if (cube == old) continue;
+    for (std::uint16_t index : freed_indexes(old, cube))
+      if (is_index_of_a_port(cube, index)) PCN_TRY(forget_port(*cubes_.at(name), index, {}, {}));
+  }
+  return {};
+}
+
+// Entries that were learned about ports that are gone.
+void Engine::forget_ports(const Transaction& transaction) {
+  for (const auto& [name, old] : transaction.before.cubes) {
+    if (!stays(transaction, name)) continue;
+    const topology::Cube& cube = transaction.after.cubes.at(name);
+    if (cube == old) continue;
+    static const std::vector<TableChange> none;
     auto tables = transaction.tables.find(name);
-    if (!forgot || tables == transaction.tables.end()) continue;
-    // Rows of this transaction that name a new port with the index of one that is gone went as well.
-    const PortNames ports = port_names(cube);
-    for (const TableChange& change : tables->second) {
-      auto access = running.table(*change.binding);
-      if (access && !access->map.is_array())
-        log_failure(name, access->apply({.removed = {}, .written = change.changes.written}, ports, ports, nullptr));
+    for (std::uint16_t index : freed_indexes(old, cube)) {
+      auto done = forget_port(*cubes_.at(name), index, tables == transaction.tables.end() ? none : tables->second,
+                              port_names(cube));
+      if (!done) log::error("cube {}: {}", name, done.error().message);
     }
   }
 }

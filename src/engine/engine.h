@@ -64,6 +64,7 @@ class Engine {
   [[nodiscard]] Result<> write_tables(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
   void finish(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction);
   void forget_ports(const Transaction& transaction);
   [[nodiscard]] Result<pcn_config> make_config(const Transaction& transaction, const std::string& name, Staged& staged);
   [[nodiscard]] Result<Injector*> injector(Family family);
@@ -80,6 +81,12 @@ class Engine {
     std::uint16_t port;
   };
   std::map<std::pair<int, topology::Hook>, Entry> roots_;  ///< by device and hook
+  /// What nothing leads to any more, until a grace period has passed.
+  struct Retired {
+    std::vector<Root> roots;
+    std::vector<std::unique_ptr<Cube>> cubes;
+  };
+  Retired retired_;
 };
 
 }  // namespace polycube::engine

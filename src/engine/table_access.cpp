@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 namespace polycube::engine {
 
@@ -120,9 +121,16 @@ Result<std::size_t> TableAccess::expire(std::uint64_t max_age) const {
   });
 }
 
-Result<> TableAccess::forget_port(std::uint16_t port) const {
+Result<> TableAccess::forget_port(std::uint16_t port, const std::vector<model::Row>& keep,
+                                  const PortNames& ports) const {
+  std::set<bpf::Bytes> kept;
+  for (const model::Row& row : keep) {
+    bpf::Bytes key(map.info().key_size);
+    PCN_TRY(table.codec.encode_key(row, ports, key));
+    kept.insert(std::move(key));
+  }
   PCN_TRY(remove_if([&](std::span<const std::byte> key, std::span<const std::byte> value) {
-    return table.codec.follows_port(key, value, port);
+    return table.codec.follows_port(key, value, port) && !kept.contains(bpf::Bytes(key.begin(), key.end()));
   }));
   return {};
 }

@@ -32,8 +32,9 @@ struct TableAccess {
   [[nodiscard]] Result<> clear() const;
   /// Removes what is older than `max_age` seconds; returns how many.
   [[nodiscard]] Result<std::size_t> expire(std::uint64_t max_age) const;
-  /// Removes what follows a port that is gone.
-  [[nodiscard]] Result<> forget_port(std::uint16_t port) const;
+  /// Removes what follows a port that is gone, except for the elements of these rows.
+  [[nodiscard]] Result<> forget_port(std::uint16_t port, const std::vector<model::Row>& keep,
+                                     const PortNames& ports) const;
 
  private:
   using Predicate = std::function<bool(std::span<const std::byte>, std::span<const std::byte>)>;
