@@ -48,13 +48,13 @@ End mutual_end(const Topology& topology, const End& here) {
   return {&cube->first, &cube->second, &port->first, &port->second};
 }
 
-tl::unexpected<Error> no_device(std::string_view name) {
-  return fail(ErrorCode::data_missing, "Interface {} does not exist or is down", name);
-}
-
 Result<> check_device(const std::string& name, const Devices& devices) {
   auto device = devices.find(name);
-  if (device == devices.end() || !device->second.up || device->second.loopback) return no_device(name);
+  if (device == devices.end()) return fail(ErrorCode::data_missing, "Interface {} does not exist", name);
+  if (device->second.loopback)
+    return fail(ErrorCode::data_missing, "Interface {} is the loopback interface, to which no port can be wired", name);
+  if (!device->second.up)
+    return fail(ErrorCode::data_missing, "Interface {} is down: set it up first (ip link set {} up)", name, name);
   return {};
 }
 

@@ -71,8 +71,8 @@ void assign_indexes(const Topology& running, Topology& candidate);
 /// vanished does not block unrelated changes.
 /// Errors (messages name cube, port and peer; `path` stays empty, `where` tells whose peer is wrong):
 /// - limit_exceeded: more than max_cubes cubes or max_ports ports
-/// - data_missing: "Interface <x> does not exist or is down" (missing, not IFF_UP, loopback), "Cube <c> does not exist",
-///   "Port <p> does not exist"
+/// - data_missing: "Interface <x> does not exist", "... is down" (not IFF_UP), "... is the loopback interface", "Cube <c>
+///   does not exist", "Port <p> does not exist"
 /// - in_use: "Iface already in use" (device that is the peer of two ports), "<x> already has a peer" is the
 ///   controller's matter
 /// - invalid_value: a port that is its own peer, or a peer in the same cube, "It is not possible to connect TC and XDP
