@@ -295,6 +295,12 @@ class Editor {
       if (member.name == node->name)
         return error_at(ErrorCode::invalid_value, fmt::format("{} is read-only", member.name), qualified_name(node));
     }
+    for (const auto& broken : schema_.failures()) {
+      if (broken.file.stem() != member.name) continue;
+      return error_at(
+          ErrorCode::unknown_element,
+          fmt::format("service {} cannot be used, its package is broken: {}", member.name, broken.error.message), {});
+    }
     std::vector<std::string> names;
     for (const auto& service : schema_.services()) names.push_back(service.name + ':' + service.name);
     const std::string name = member.module.empty() ? member.name : member.module + ':' + member.name;

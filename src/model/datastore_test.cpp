@@ -327,9 +327,9 @@ TEST_F(Edits, ValueErrorsExplain) {
   EXPECT_THAT(refuse("d", "\"-1.51\""), HasSubstr("-1.5..100.0"));
   EXPECT_THAT(refuse("d", "\"1.234\""), HasSubstr("at most 2 decimals"));
   EXPECT_THAT(refuse("u64", "\"18446744073709551616\""), HasSubstr("0..18446744073709551615"));
-  EXPECT_THAT(refuse("b", "\"true\""), HasSubstr("b must be true or false, but it is a string"));
+  EXPECT_THAT(refuse("b", "\"true\""), HasSubstr("'true' is not a value of b: expected true or false, not a string"));
   EXPECT_THAT(refuse("b", "1"), HasSubstr("but it is a number"));
-  EXPECT_THAT(refuse("i8", "\"1\""), HasSubstr("must be a number"));
+  EXPECT_THAT(refuse("i8", "\"1\""), HasSubstr("expected a number, not a string"));
   EXPECT_THAT(refuse("plain", "1"), HasSubstr("must be a string"));
   EXPECT_THAT(refuse("plain", "null"), HasSubstr("but it is null"));
   EXPECT_THAT(refuse("plain", "[]"), HasSubstr("but it is an array"));

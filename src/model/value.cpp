@@ -254,6 +254,9 @@ Result<std::string> leaf_text(const lysc_node* leaf, const Value& value) {
     }
     return normalise(type, std::move(text));
   }
+  if (!kind_fits(type, value) && value.kind == Value::Kind::string)
+    return fail(ErrorCode::invalid_value, "'{}' is not a value of {}: expected {}, not a string", shorten(value.text),
+                leaf->name, expected_kind(type));
   if (!kind_fits(type, value))
     return fail(ErrorCode::invalid_value, "{} must be {}, but it is {}", leaf->name, expected_kind(type),
                 kind_name(value));
