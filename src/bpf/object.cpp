@@ -126,7 +126,8 @@ Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image
   if (object == nullptr) {
     char reason[128];
     libbpf_strerror(errno, reason, sizeof(reason));
-    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object: {}", path.string(), reason);
+    return fail(ErrorCode::invalid_value, "{} is not a usable BPF object, it may be damaged: {}", path.string(),
+                reason);
   }
   return ObjectPointer(object);
 }
@@ -177,6 +178,10 @@ Result<ObjectFile> ObjectFile::read(const std::filesystem::path& path) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
     if (!is_internal(map)) result.maps_.emplace(bpf_map__name(map), info_of(map));
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    result.programs_.emplace(bpf_program__name(program), bpf_program__type(program));
   }
   return result;
 }

@@ -6,6 +6,8 @@
 /// Threading: ObjectFile may be shared; load() may run on several threads.
 #pragma once
 
+#include <linux/bpf.h>
+
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -47,6 +49,8 @@ class ObjectFile {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::map<std::string, MapInfo>& maps() const { return maps_; }
+  /// Types of its programs (BPF_PROG_TYPE_*) by name.
+  [[nodiscard]] const std::map<std::string, bpf_prog_type>& programs() const { return programs_; }
   /// Layout of a map's key or value type; error when it was declared without types.
   [[nodiscard]] Result<Layout> key_layout(const std::string& map) const;
   [[nodiscard]] Result<Layout> value_layout(const std::string& map) const;
@@ -63,6 +67,7 @@ class ObjectFile {
   std::filesystem::path path_;
   Bytes image_;
   std::map<std::string, MapInfo> maps_;
+  std::map<std::string, bpf_prog_type> programs_;
   std::shared_ptr<btf> types_;
 };
 

@@ -24,6 +24,17 @@ Result<TableCodec> codec_for(const bpf::ObjectFile& object, const model::TableBi
   return codec;
 }
 
+// What the kernel would only refuse when a cube is made.
+Result<> check_program(const bpf::ObjectFile& object, const char* name, Family family) {
+  const auto program = object.programs().find(name);
+  if (program == object.programs().end())
+    return fail(ErrorCode::invalid_value, "{} has no program {}", object.path().string(), name);
+  if (program->second != (family == Family::tc ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP))
+    return fail(ErrorCode::invalid_value, "{} has no program {} for {}: it was compiled for another hook",
+                object.path().string(), name, family == Family::tc ? "TC" : "XDP");
+  return {};
+}
+
 }  // namespace
 
 Result<Package> Package::open(const std::filesystem::path& folder, const model::ServiceModel& model) {
@@ -40,6 +51,10 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
     package.tables_.push_back({&binding, std::move(codec)});
   }
   package.floods_ = package.xdp_.maps().contains("pcn_injector");
+  for (const Family family : {Family::tc, Family::xdp})
+    PCN_TRY(check_program(package.object(family), "pcn_ingress", family));
+  // What floods runs at the injector, on TC.
+  if (package.floods_) PCN_TRY(check_program(package.xdp_, "pcn_flood", Family::tc));
   return package;
 }
 

@@ -69,7 +69,7 @@ Result<const engine::Package*> Catalogue::package(const std::string& service) co
   if (!entry->second.package) {
     Error error = entry->second.error;
     if (error.code != ErrorCode::verifier_rejected) error.code = ErrorCode::system;
-    return fail_with(std::move(error), fmt::format("service {} cannot be used", service));
+    return fail_with(std::move(error), fmt::format("service {} cannot be used, its package is broken", service));
   }
   return &*entry->second.package;
 }
