@@ -6,6 +6,7 @@
 #include "cli/document.h"
 #include "cli/format.h"
 #include "cli/help.h"
+#include "cli/input.h"
 #include "cli/reply.h"
 #include "cli/topology_view.h"
 #include "cli/values.h"
@@ -51,7 +52,7 @@ class Run {
     auto schema = fetch_schema();
     if (!schema) return Stop(without_daemon(line, std::move(schema).error()));
     schema_ = std::move(*schema);
-    if (line.help) return step(help(schema_, line, live(), around_.expert));
+    if (line.help) return help_for(line);
     const auto first = line.words.empty() ? std::string() : line.words[0];
     if (first == "services") return services(line);
     if (first == "netdevs") return netdevs(line);
@@ -91,10 +92,30 @@ class Run {
     PCN_ASSIGN(
         const auto reply,
         transport_.send({"GET", "/restconf/data/polycube:cubes/cube=" + percent_encode(cube) + "/service-name", {}}));
-    if (reply.status < 200 || reply.status > 299) return std::optional<std::string>();
+    if (reply.status < 200 || reply.status > 299) {
+      PCN_TRY(refuse_broken(cube));
+      return std::optional<std::string>();
+    }
     const auto json = Json::parse(reply.body, nullptr, false);
     if (!json.is_object() || json.empty() || !json.front().is_string()) return std::optional<std::string>();
     return std::optional(json.front().get<std::string>());
+  }
+
+  /// A service whose package is broken has no model: to the grammar its name is an unknown word.
+  Result<> refuse_broken(const std::string& service) {
+    const auto reason =
+        read_or_nothing("/restconf/data/polycube:services/service=" + percent_encode(service) + "/error");
+    if (!reason.is_string()) return {};
+    return fail(ErrorCode::operation_not_supported, "service {} cannot be used, its package is broken: {}", service,
+                reason.get<std::string>());
+  }
+
+  Step_<std::string> help_for(const CommandLine& line) {
+    auto text = help(schema_, line, live(), around_.expert);
+    if (!text) {
+      if (auto usable = refuse_broken(line.words[0]); !usable) return Stop(outcome_of(usable.error()));
+    }
+    return step(std::move(text));
   }
 
   Step_<Json> read(const Plan& plan) {
@@ -138,9 +159,16 @@ class Run {
   Step_<std::optional<Json>> document_for(const CommandLine& line) {
     const auto input = input_of(line);
     if (input == Input::none) return std::optional<Json>();
+    if (line.file && *line.file != "-") {
+      PCN_STEP(const auto text, step(read_file(*line.file)));
+      auto document = parse_document(text);
+      if (!document) return Stop(outcome_of(fail_with(document.error(), *line.file).value()));
+      if (document->is_null()) return Stop(Outcome{exit_syntax, "The file " + *line.file + " holds no document\n"});
+      return std::optional(std::move(*document));
+    }
     PCN_STEP(const auto text, step(around_.read_input(input == Input::required)));
-    if (!text) return std::optional<Json>();
-    PCN_STEP(auto document, step(parse_document(*text)));
+    PCN_STEP(auto document, step(parse_document(text.value_or(""))));
+    if (document.is_null() && line.file) return Stop(Outcome{exit_syntax, "Standard input holds no document\n"});
     return document.is_null() ? std::optional<Json>() : std::optional(std::move(document));
   }
 

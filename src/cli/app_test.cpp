@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -197,6 +198,44 @@ TEST_F(AppTest, ADocumentFromStandardInput) {
   EXPECT_THAT(daemon_.requests().back(), HasSubstr(R"({"router:router":[{"name":"1"}]})"));
 }
 
+TEST_F(AppTest, ADocumentFromAFile) {
+  const std::string name = std::filesystem::temp_directory_path() / ("polycubectl-" + std::to_string(::getpid()));
+  daemon_.when("POST /restconf/data", 201, "");
+  input_ = "- service-name: router\n  name: other\n";
+  std::ofstream(name) << "- service-name: router\n  name: 1\n";
+  for (const auto& line : {std::vector<std::string>{"cubes", "add", name}, {"cubes", "-f", name, "add"}}) {
+    EXPECT_EQ(run(line).code, 0);
+    EXPECT_THAT(daemon_.requests().back(), HasSubstr(R"({"router:router":[{"name":"1"}]})"));
+  }
+  EXPECT_EQ(run({"cubes", "add", "-f", "-"}).code, 0);
+  EXPECT_THAT(daemon_.requests().back(), HasSubstr("other"));
+  const auto before = daemon_.requests().size();
+  std::ofstream(name) << "a: [";
+  EXPECT_EQ(run({"router", "add", "r9", "-f", name}).code, exit_syntax);
+  EXPECT_THAT(run({"router", "add", "r9", "-f", name}).text, StartsWith(name + ": The input is neither JSON nor YAML"));
+  std::ofstream(name, std::ios::trunc).close();
+  EXPECT_EQ(run({"router", "add", "r9", "-f", name}).text, "The file " + name + " holds no document\n");
+  std::filesystem::remove(name);
+  EXPECT_EQ(run({"cubes", "add", name}).text, "Cannot read the file " + name + ": No such file or directory\n");
+  EXPECT_EQ(run({"cubes", "add", name}).code, exit_syntax);
+  input_.reset();
+  EXPECT_EQ(run({"router", "add", "r9", "-f", "-"}).text, "Standard input holds no document\n");
+  EXPECT_EQ(daemon_.requests().size(), before) << "nothing of this was sent";
+}
+
+TEST_F(AppTest, ABrokenPackageIsNoUnknownWord) {
+  daemon_.when("GET /restconf/data/polycube:services/service=bad/error", 200, R"({"polycube:error":"line 3: no }"})");
+  const std::string message = "error: service bad cannot be used, its package is broken: line 3: no }\n";
+  input_ = "- service-name: bad\n  name: x\n";
+  for (const auto& line :
+       {std::vector<std::string>{"bad", "add", "x"}, {"bad", "show"}, {"bad", "add", "?"}, {"cubes", "add"}}) {
+    const auto outcome = run(line);
+    EXPECT_EQ(outcome.code, exit_refused);
+    EXPECT_EQ(outcome.text, message) << line[1];
+  }
+  EXPECT_THAT(run({"worse", "show"}).text, HasSubstr("Unknown word 'worse'"));
+}
+
 TEST_F(AppTest, CubesByServiceAndAsADocumentThatMakesThemAgain) {
   daemon_.when("GET /restconf/data/polycube:cubes", 200, cubes(0));
   EXPECT_EQ(run({"cubes", "show"}).text,
@@ -256,6 +295,7 @@ TEST_F(AppTest, TheTopologyIsDrawnOrListed) {
   EXPECT_EQ(run({"topology", "show", "nosuch"}).code, exit_refused);
   EXPECT_THAT(run({"topology", "-interval=0.5"}).text, HasSubstr("r1:p1"));
   EXPECT_EQ(slept_, 0.5);
+  EXPECT_EQ(run({"topology", "r1", "-interval=none"}).text, run({"topology", "show", "r1", "-interval=none"}).text);
 }
 
 TEST_F(AppTest, CompletionAsksTheDaemon) {

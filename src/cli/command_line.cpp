@@ -42,15 +42,37 @@ class Reader {
       if (argument.empty()) return fail(ErrorCode::malformed_message, "An empty argument is not valid");
       if (!is_utf8(argument)) return fail(ErrorCode::malformed_message, "Argument {} is not valid UTF-8", i + 1);
       if (line_.help) return fail(ErrorCode::malformed_message, "? must be the last argument");
-      PCN_TRY(read_one(argument));
+      if (std::exchange(awaits_file_, false))
+        line_.file = argument;
+      else
+        PCN_TRY(read_one(argument));
       previous_ = argument;
     }
     if (format_flag_ && !line_.options.hide.empty())
-      return fail(ErrorCode::malformed_message, "{} and -hide cannot be use together", *format_flag_);
+      return fail(ErrorCode::malformed_message, "{} and -hide cannot be used together", *format_flag_);
+    PCN_TRY(finish());
     return std::move(line_);
   }
 
  private:
+  /// What only the whole line tells.
+  Result<> finish() {
+    auto& words = line_.words;
+    const bool idle = line_.verb == Verb::none && line_.assignments.empty() && !line_.help;
+    if (idle && shows_by_default(words)) line_.verb = Verb::show;
+    if (awaits_file_) return fail(ErrorCode::malformed_message, "-f needs the name of a file");
+    const bool changes = line_.verb == Verb::add || line_.verb == Verb::set;
+    if (changes && !line_.file && !line_.help && words.size() == 2 && words[0] == "cubes") {
+      line_.file = words[1];
+      words.pop_back();
+    }
+    if (line_.file && !line_.assignments.empty())
+      return fail(ErrorCode::malformed_message, "A file and {}= cannot be used together", line_.assignments[0].first);
+    if (line_.file && !changes && line_.verb != Verb::none)
+      return fail(ErrorCode::malformed_message, "-f can only be used with add, set and actions");
+    return {};
+  }
+
   Result<> read_one(const std::string& argument) {
     if (argument == "?") {
       line_.help = true;
@@ -84,13 +106,18 @@ class Reader {
   }
 
   Result<> read_flag(const std::string& flag) {
+    if (flag == "-f") {
+      if (line_.file) return fail(ErrorCode::malformed_message, "Duplicated values for -f");
+      awaits_file_ = true;
+      return {};
+    }
     auto& options = line_.options;
     const bool hide = flag.starts_with("-hide=");
     const bool interval = flag.starts_with("-interval=");
     const bool form = flag == "-normal" || flag == "-brief" || flag == "-verbose" || flag == "-json" || flag == "-yaml";
     if (!hide && !interval && !form) return fail(ErrorCode::malformed_message, "{} is not a valid flag", flag);
     const bool topology = !line_.words.empty() && line_.words[0] == "topology";
-    const bool implied = line_.verb == Verb::none && line_.words.size() == 1 && shows_by_default(line_.words[0]);
+    const bool implied = line_.verb == Verb::none && shows_by_default(line_.words);
     if (line_.verb != Verb::show && !implied)
       return fail(ErrorCode::malformed_message, "{} can only be used with show command", flag);
     if (interval && !topology) return fail(ErrorCode::malformed_message, "{} can only be used with topology", flag);
@@ -102,7 +129,7 @@ class Reader {
       options.hide.insert(options.hide.end(), paths.begin(), paths.end());
       return {};
     }
-    if (form_) return fail(ErrorCode::malformed_message, "{} and {} cannot be use together", *form_, flag);
+    if (form_) return fail(ErrorCode::malformed_message, "{} and {} cannot be used together", *form_, flag);
     form_ = flag;
     if (flag == "-json" || flag == "-yaml") {
       options.format = flag == "-json" ? Format::json : Format::yaml;
@@ -129,6 +156,7 @@ class Reader {
 
   CommandLine line_;
   std::string previous_;
+  bool awaits_file_ = false;                ///< the argument before was -f
   std::optional<std::string> form_;         ///< -normal, -brief, -verbose, -json or -yaml
   std::optional<std::string> format_flag_;  ///< -json or -yaml
 };
@@ -141,8 +169,10 @@ std::string_view to_string(Verb verb) {
   return "";
 }
 
-bool shows_by_default(std::string_view word) {
-  return word == "cubes" || word == "netdevs" || word == "topology" || word == "version" || word == "services";
+bool shows_by_default(const std::vector<std::string>& words) {
+  if (words.empty()) return false;
+  const bool only_shown = words[0] == "netdevs" || words[0] == "topology" || words[0] == "services";
+  return only_shown || (words.size() == 1 && (words[0] == "cubes" || words[0] == "version"));
 }
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
@@ -153,8 +183,6 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   }
   PCN_ASSIGN(auto line, Reader().read(arguments));
   if (arguments.empty()) line.help = true;
-  if (line.verb == Verb::none && line.words.size() == 1 && shows_by_default(line.words[0]) && !line.help)
-    line.verb = Verb::show;
   return line;
 }
 

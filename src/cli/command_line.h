@@ -35,12 +35,13 @@ struct CommandLine {
   Verb verb = Verb::none;
   std::vector<std::string> words;  ///< the path, in order
   std::vector<std::pair<std::string, std::string>> assignments;
+  std::optional<std::string> file;  ///< of the document, instead of standard input; "-" is standard input
   Options options;
   bool help = false;
 };
 
-/// Words that mean `<word> show` when they stand alone.
-[[nodiscard]] bool shows_by_default(std::string_view word);
+/// Whether words without a command mean `show`: `cubes` alone, `topology` with or without a name.
+[[nodiscard]] bool shows_by_default(const std::vector<std::string>& words);
 
 /// Errors: malformed_message with the text for the user.
 [[nodiscard]] Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);

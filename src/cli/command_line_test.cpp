@@ -40,8 +40,8 @@ TEST(CommandLine, RefusalsKeepTheirWording) {
   EXPECT_EQ(error_of({"r1", "set", "a=1", "a=2"}), "Duplicated values for a");
   EXPECT_EQ(error_of({"r1", "-json"}), "-json can only be used with show command");
   EXPECT_EQ(error_of({"-json", "r1", "show"}), "-json can only be used with show command");
-  EXPECT_EQ(error_of({"r1", "show", "-json", "-brief"}), "-json and -brief cannot be use together");
-  EXPECT_EQ(error_of({"r1", "show", "-json", "-hide=a"}), "-json and -hide cannot be use together");
+  EXPECT_EQ(error_of({"r1", "show", "-json", "-brief"}), "-json and -brief cannot be used together");
+  EXPECT_EQ(error_of({"r1", "show", "-json", "-hide=a"}), "-json and -hide cannot be used together");
   EXPECT_EQ(error_of({"r1", "show", "-nonsense"}), "-nonsense is not a valid flag");
   EXPECT_EQ(error_of({"r1", "?", "show"}), "? must be the last argument");
   EXPECT_EQ(error_of({"r1", "set", "=x"}), "=x is not a valid format");
@@ -79,6 +79,31 @@ TEST(CommandLine, WordsThatShowByThemselves) {
   ASSERT_TRUE(flagged);
   EXPECT_EQ(flagged->verb, Verb::show);
   EXPECT_EQ(flagged->options.interval, 0.2);
+}
+
+TEST(CommandLine, WhatCanOnlyBeShownNeedsNoShow) {
+  for (const auto* word : {"topology", "netdevs", "services"}) {
+    const auto line = parse_command_line({word, "eth0", "-json"});
+    ASSERT_TRUE(line) << word;
+    EXPECT_EQ(line->verb, Verb::show) << word;
+    EXPECT_THAT(line->words, ElementsAre(word, "eth0"));
+  }
+  EXPECT_EQ(parse_command_line({"cubes", "r1"})->verb, Verb::none);
+  EXPECT_EQ(parse_command_line({"services", "type=lib"})->verb, Verb::none);
+}
+
+TEST(CommandLine, ADocumentMayBeAFile) {
+  EXPECT_EQ(parse_command_line({"br1", "ports", "add", "-f", "p.yaml"})->file, "p.yaml");
+  EXPECT_EQ(parse_command_line({"-f", "-", "router", "add", "r1"})->file, "-");
+  EXPECT_EQ(parse_command_line({"fw1", "chain", "batch", "-f", "-f"})->file, "-f");
+  EXPECT_EQ(parse_command_line({"cubes", "add", "all.yaml"})->file, "all.yaml");
+  EXPECT_THAT(parse_command_line({"cubes", "all.yaml", "set"})->words, ElementsAre("cubes"));
+  EXPECT_FALSE(parse_command_line({"router", "add", "r1"})->file);
+  EXPECT_EQ(error_of({"router", "add", "-f"}), "-f needs the name of a file");
+  EXPECT_EQ(error_of({"router", "add", "-f", "a", "-f", "b"}), "Duplicated values for -f");
+  EXPECT_EQ(error_of({"router", "add", "r1", "-f", "a", "type=TC"}), "A file and type= cannot be used together");
+  EXPECT_EQ(error_of({"r1", "show", "-f", "a"}), "-f can only be used with add, set and actions");
+  EXPECT_EQ(error_of({"topology", "-f", "a"}), "-f can only be used with add, set and actions");
 }
 
 TEST(CommandLine, IntervalsAreForTheTopologyAndBounded) {

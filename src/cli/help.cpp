@@ -95,6 +95,8 @@ void offer_commands(const std::vector<Verb>& verbs, Offers& offers) {
   }
 }
 
+constexpr const char* deletes_all = "Without a key, all entries are deleted.";
+
 /// The entries that are there already and begin with the keys typed so far: their next keys.
 void offer_entries(const Target& target, const Live& live, Offers& offers) {
   const auto& step = target.last();
@@ -119,7 +121,11 @@ void offer_parameters(const std::vector<Node>& leaves, const Node* parent, const
   for (const auto& leaf : leaves) {
     if (!is_settable(leaf, line.verb, parent) || is_given(line, leaf.name)) continue;
     offers.parameters.push_back(offer_of(leaf, "", "="));
-    if (!leaf.example.empty()) offers.example += " " + leaf.name + "=" + leaf.example;
+    const bool needed = leaf.mandatory && line.verb != Verb::set;
+    if (needed) offers.parameters.back().description += " (mandatory)";
+    auto example = leaf.example;
+    if (example.empty() && needed && !leaf.type.enums.empty()) example = leaf.type.enums.front();
+    if (!example.empty()) offers.example += " " + leaf.name + "=" + example;
   }
 }
 
@@ -156,6 +162,8 @@ Offers offers_at(const Target& target, const CommandLine& line, const Live& live
     if (line.verb == Verb::none && line.assignments.empty())
       offer_commands(step.keys.empty() ? std::vector{Verb::add, Verb::show, Verb::del} : std::vector{Verb::add},
                      offers);
+    if (!offers.words.empty() && offers.words.back().word == "del")
+      offers.words.back().description = fmt::format("Delete an entry. {}", deletes_all);
     const auto before = offers.words.size();
     offer_entries(target, live, offers);
     if (line.verb == Verb::none || line.verb == Verb::set || offers.words.size() == before)
@@ -219,7 +227,9 @@ std::string root_help(const Schema& schema, const Live& live, bool expert) {
   for (const auto& [word, type, description] : own_words)
     if (expert || std::string_view(word) != "services") own.push_back({word, type, description, {}});
   own.push_back({"version", "command", "Show the versions of polycubectl and polycubed", {}});
-  return "\nFor help on keywords use '?'\n" + columns({services, cubes, own}, {"", "", ""}, false, false) + "\n";
+  return "\nFor help on keywords use '?'\n" + columns({services, cubes, own}, {"", "", ""}, false, false) +
+         "\nadd, set and actions take key=value words, or a YAML or JSON document: -f FILE (- is standard input), or\n"
+         "< FILE, or a pipe. Standard input of which a loop or a script reads, too, is left alone without -f -.\n\n";
 }
 
 Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
@@ -237,9 +247,11 @@ Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
   if (word == "cubes")
     return std::string(
         "\ncubes show [name]      all cubes, or one\n"
-        "cubes add < file       create the cubes of a YAML or JSON file: all of them, or none\n"
-        "cubes set < file       change several cubes at once: all changes, or none\n\n"
-        "A file is what `cubes show -yaml` prints, or a list of cubes with their service-name.\n\n");
+        "cubes add FILE         create the cubes of a YAML or JSON file: all of them, or none\n"
+        "cubes set FILE         change several cubes at once: all changes, or none\n\n"
+        "A file is what `cubes show -yaml` prints, or a list of cubes with their service-name. Without FILE, or with "
+        "-,\n"
+        "it is read from standard input: cubes add < FILE.\n\n");
   if (word == "topology")
     return std::string(
         "\ntopology [show] [name]              draw cubes, ports, links and rates; of one cube's or device's group\n"
@@ -257,8 +269,9 @@ bool is_own_word(std::string_view word) {
 // ---- completion ----------------------------------------------------------------------------------------------------
 
 std::string letter_case_of(std::string text, std::string_view typed) {
-  // Letter case does not matter on input: offer what was begun, lower case first.
-  const bool upper = !typed.empty() && std::isupper(static_cast<unsigned char>(typed[0])) != 0;
+  // Letter case does not matter on input: offer the model's, unless another was begun.
+  if (text.starts_with(typed)) return text;
+  const bool upper = std::isupper(static_cast<unsigned char>(typed[0])) != 0;
   for (auto& c : text)
     c = static_cast<char>(upper ? std::toupper(static_cast<unsigned char>(c))
                                 : std::tolower(static_cast<unsigned char>(c)));
@@ -371,7 +384,8 @@ std::vector<std::string> candidates(const Schema& schema, const CommandLine& lin
   if (partial.starts_with('-')) {
     std::vector<std::string> flags{"-brief", "-normal", "-verbose", "-json", "-yaml", "-hide="};
     if (!line.words.empty() && line.words[0] == "topology") flags.insert(flags.end(), {"-interval=none", "-interval="});
-    return line.verb == Verb::show ? flags : std::vector<std::string>();
+    if (line.verb != Verb::show) flags = {"-f"};
+    return line.verb == Verb::del ? std::vector<std::string>() : flags;
   }
   if (line.words.empty()) return complete_root(schema, line, live);
   if (is_own_word(line.words[0])) return complete_own(schema, line, partial, live);
@@ -411,6 +425,7 @@ Result<std::string> help(const Schema& schema, const CommandLine& line, const Li
   const bool deletes = line.verb == Verb::del;
   auto text =
       columns({offers.words, offers.parameters}, {"", adds ? "Other parameters:" : ""}, true, !adds && !deletes);
+  if (deletes && target.last().keyless()) text += fmt::format("\n{}\n", deletes_all);
   if (adds || deletes) text += "\nExample:\n" + offers.example + "\n";
   return text + "\n";
 }

@@ -68,6 +68,7 @@ TEST(Complete, KeysAndParameters) {
 TEST(Complete, Values) {
   EXPECT_THAT(candidates({"sf1", "actions", "add", "a"}, "action="), ElementsAre("action=drop", "action=forward"));
   EXPECT_THAT(candidates({"router", "add", "r2"}, "type=x"), ElementsAre("type=xdp_drv", "type=xdp_skb"));
+  EXPECT_THAT(candidates({"router", "add", "r2"}, "type="), ElementsAre("type=TC", "type=XDP_DRV", "type=XDP_SKB"));
   EXPECT_THAT(candidates({"router", "add", "r2"}, "type=X"), ElementsAre("type=XDP_DRV", "type=XDP_SKB"));
   EXPECT_THAT(candidates({"br1", "ports", "a", "set"}, "peer=br1:"), ElementsAre("peer=br1:a", "peer=br1:b"));
   EXPECT_THAT(candidates({"br1", "ports", "a", "set"}, "peer=v"), ElementsAre("peer=veth1"));
@@ -86,6 +87,8 @@ TEST(Complete, OwnWords) {
   EXPECT_THAT(candidates({"netdevs", "show"}), ElementsAre("eth0", "veth1"));
   EXPECT_THAT(candidates({"r1", "show"}, "-v"), ElementsAre("-verbose"));
   EXPECT_THAT(candidates({"r1"}, "-v"), IsEmpty());
+  EXPECT_THAT(candidates({"router", "add", "r2"}, "-"), ElementsAre("-f"));
+  EXPECT_THAT(candidates({"router", "add", "r2", "-f"}), IsEmpty());
 }
 
 TEST(Help, AddIsLaidOutInTwoPartsWithAnExample) {
@@ -121,13 +124,19 @@ TEST(Help, ContextsOfResources) {
               HasSubstr("action=value        string    What to do. (drop, forward)"));
   EXPECT_THAT(help_for({"r1", "set"}), Not(HasSubstr("uuid")));
   EXPECT_THAT(help_for({"r1", "route", "del"}), HasSubstr("Example:\npolycubectl r1 route del"));
+  EXPECT_THAT(help_for({"r1", "route", "del"}), HasSubstr("\nWithout a key, all entries are deleted.\n"));
+  EXPECT_THAT(help_for({"r1", "route"}), HasSubstr("Delete an entry. Without a key, all entries are deleted.\n"));
+  EXPECT_THAT(help_for({"r1", "route", "10.0.0.0/8", "del"}), Not(HasSubstr("Without a key")));
+  EXPECT_THAT(help_for({"sf1", "actions", "add"}), HasSubstr("(drop, forward) (mandatory)"));
+  EXPECT_THAT(help_for({"sf1", "actions", "add"}), HasSubstr("actions add port1 action=drop"));
+  EXPECT_THAT(help_for({"sf1", "actions", "a", "set"}), Not(HasSubstr("(mandatory)")));
   EXPECT_THAT(help_for({"r1", "nosuch"}), HasSubstr("Unknown word 'nosuch'"));
 }
 
 TEST(Help, OwnWords) {
   EXPECT_EQ(help_for({"version"}), "There is not help for this command\n");
   EXPECT_THAT(help_for({"connect"}), HasSubstr("<peer1>"));
-  EXPECT_THAT(help_for({"cubes"}), HasSubstr("cubes add < file"));
+  EXPECT_THAT(help_for({"cubes"}), HasSubstr("cubes add FILE"));
   EXPECT_THAT(help_for({"services"}), HasSubstr("services show"));
 }
 

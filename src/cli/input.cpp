@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "base/fd.h"
 #include "cli/document.h"
 
 namespace polycube::cli {
@@ -86,6 +89,29 @@ bool pipeline_writes_to(ino_t inode) {
   return false;
 }
 
+std::string command_of(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/cmdline");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The process that gave us our standard input. sudo, timeout and their like, whose own command line ends in ours, hand on
+/// what they were given.
+pid_t starter() {
+  auto command = command_of("self");
+  command.erase(0, command.find('\0'));  // what we are called does not matter
+  auto pid = ::getppid();
+  while (pid > 1 && command.size() > 1 && command_of(std::to_string(pid)).ends_with(command)) pid = process(pid).parent;
+  return pid;
+}
+
+/// Whether our standard input is read by the process that started us, too.
+bool is_shared(int fd, const struct stat& status) {
+  if (S_ISREG(status.st_mode)) return ::lseek(fd, 0, SEEK_CUR) > 0;
+  struct stat above{};
+  return ::stat(fmt::format("/proc/{}/fd/0", starter()).c_str(), &above) == 0 && above.st_dev == status.st_dev &&
+         above.st_ino == status.st_ino;
+}
+
 Ready wait_for_first(int fd, const struct stat& status, bool required, const Patience& patience) {
   if (required) return wait_for(fd, patience.required);
   const auto ready = wait_for(fd, patience.first);
@@ -100,6 +126,7 @@ Result<std::optional<std::string>> read_input(int fd, bool required, const Patie
   struct stat status{};
   if (::fstat(fd, &status) != 0) return std::optional<std::string>();
   const bool file = S_ISREG(status.st_mode);
+  if (!required && is_shared(fd, status)) return std::optional<std::string>();
   if (!file && !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) return std::optional<std::string>();
   std::string text;
   std::array<char, 65536> buffer;
@@ -120,6 +147,25 @@ Result<std::optional<std::string>> read_input(int fd, bool required, const Patie
       return fail(ErrorCode::limit_exceeded, "Standard input is longer than {} bytes", max_document_bytes);
   }
   return text.empty() ? std::optional<std::string>() : std::optional(std::move(text));
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const auto unreadable = [&] {
+    return fail(ErrorCode::malformed_message, "Cannot read the file {}: {}", path, std::strerror(errno));
+  };
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return unreadable();
+  std::string text;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const auto count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return unreadable();
+    if (count == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.size() > max_document_bytes)
+      return fail(ErrorCode::limit_exceeded, "The file {} is longer than {} bytes", path, max_document_bytes);
+  }
 }
 
 }  // namespace polycube::cli

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/fd.h"
@@ -36,10 +38,50 @@ TEST(Input, AFileIsReadFromWhereItStands) {
   char name[] = "/tmp/polycubectl-input-XXXXXX";
   const Fd fd(::mkstemp(name));
   ASSERT_EQ(::write(fd.get(), "ab: c", 5), 5);
-  EXPECT_FALSE(read_input(fd.get(), false, hasty).value());  // nothing is left to read
+  EXPECT_FALSE(read_input(fd.get(), true, hasty).value());  // nothing is left to read
   ::lseek(fd.get(), 1, SEEK_SET);
-  EXPECT_EQ(read_input(fd.get(), false, hasty).value(), "b: c");
+  EXPECT_EQ(read_input(fd.get(), true, hasty).value(), "b: c");
+  ::lseek(fd.get(), 0, SEEK_SET);
+  EXPECT_EQ(read_input(fd.get(), false, hasty).value(), "ab: c");
   ::unlink(name);
+}
+
+TEST(Input, AFileThatALoopHasBegunToReadIsTheLoops) {
+  char name[] = "/tmp/polycubectl-input-XXXXXX";
+  const Fd fd(::mkstemp(name));
+  ASSERT_EQ(::write(fd.get(), "p1\np2\n", 6), 6);
+  ::lseek(fd.get(), 3, SEEK_SET);
+  EXPECT_FALSE(read_input(fd.get(), false, hasty).value());
+  EXPECT_EQ(::lseek(fd.get(), 0, SEEK_CUR), 3) << "nothing of it was taken";
+  ::unlink(name);
+}
+
+TEST(Input, APipeThatOurParentReadsIsItsOwn) {
+  const Pipe pipe;
+  pipe.write("p1\np2\n");
+  const Fd before(::dup(STDIN_FILENO));
+  ASSERT_EQ(::dup2(pipe.read_end.get(), STDIN_FILENO), STDIN_FILENO);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto input = read_input(STDIN_FILENO, false, hasty);
+    ::_exit(input && !*input ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(::dup2(before.get(), STDIN_FILENO), STDIN_FILENO);
+  EXPECT_EQ(status, 0) << "the list was read as a document";
+}
+
+TEST(Input, FilesAreReadWhole) {
+  const std::string name = "/tmp/polycubectl-file-" + std::to_string(::getpid());
+  std::ofstream(name) << std::string(100'000, 'x');
+  EXPECT_EQ(read_file(name), std::string(100'000, 'x'));
+  std::filesystem::remove(name);
+  const auto gone = read_file(name);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().message, "Cannot read the file " + name + ": No such file or directory");
+  EXPECT_EQ(read_file("/tmp").error().message, "Cannot read the file /tmp: Is a directory");
+  EXPECT_EQ(read_file("/dev/zero").error().code, ErrorCode::limit_exceeded);
 }
 
 TEST(Input, APipeIsReadToItsEnd) {

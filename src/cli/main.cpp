@@ -43,6 +43,8 @@ cli::Surroundings surroundings(bool expert) {
 }
 
 cli::Outcome execute(const std::vector<std::string>& arguments) {
+  if (arguments == std::vector<std::string>{"--version"})
+    return {cli::exit_success, "polycubectl " POLYCUBE_VERSION "\n"};
   const auto settings = cli::load_settings(environment);
   if (!settings) return {cli::exit_transport, settings.error().message + "\n"};
   const auto endpoint = cli::parse_endpoint(*settings);

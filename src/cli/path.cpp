@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "cli/values.h"
@@ -72,6 +73,30 @@ std::string near_matches(std::string_view word, const std::vector<std::string>& 
   std::vector<std::string> names;
   for (auto& [distance, name] : near) names.push_back(std::move(name));
   return fmt::format("; did you mean {}?", fmt::join(names, ", "));
+}
+
+std::string meant_verb(const std::vector<std::string>& words) {
+  using Pair = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array<Pair, 9> meant{{{"add", "add"},
+                                              {"set", "set"},
+                                              {"show", "show"},
+                                              {"del", "del"},
+                                              {"create", "add"},
+                                              {"get", "show"},
+                                              {"list", "show"},
+                                              {"delete", "del"},
+                                              {"remove", "del"}}};
+  const auto looks_like = [](std::string_view word, const Pair& pair) {
+    if (pair.first != pair.second) return word == pair.first;
+    // One letter too many, too few or wrong, two in each other's place, or the beginning.
+    return edit_distance(word, pair.first) <= 1 || pair.first.starts_with(word) ||
+           std::ranges::is_permutation(word, pair.first);
+  };
+  for (const auto& word : words)
+    for (const auto& pair : meant)
+      if (word.size() > 1 && word.size() <= pair.first.size() + 1 && looks_like(word, pair))
+        return fmt::format("; did you mean the command {} instead of {}?", pair.second, word);
+  return {};
 }
 
 Result<Target> resolve(const Schema& schema, const std::vector<std::string>& words, const CubeLookup& cube_service) {

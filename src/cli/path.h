@@ -31,7 +31,7 @@ struct Target {
   [[nodiscard]] const Node& node() const { return *steps.back().node; }
 };
 
-/// Service of the cube of this name, or nothing. Errors: transport.
+/// Service of the cube of this name, or nothing. Errors: transport; the name is that of a service whose package is broken.
 using CubeLookup = std::function<Result<std::optional<std::string>>(const std::string&)>;
 
 /// First word: a service or a cube. Errors: unknown_element with near matches.
@@ -49,6 +49,9 @@ using CubeLookup = std::function<Result<std::optional<std::string>>(const std::s
 [[nodiscard]] std::string spoken(const Target& target);
 
 [[nodiscard]] std::string percent_encode(std::string_view text);
+
+/// "; did you mean the command del instead of dl?", or nothing when no word looks like a command. For a line without one.
+[[nodiscard]] std::string meant_verb(const std::vector<std::string>& words);
 
 /// "; did you mean a, b?" or nothing: candidates that begin like the word or are at most two edits away.
 [[nodiscard]] std::string near_matches(std::string_view word, const std::vector<std::string>& candidates);

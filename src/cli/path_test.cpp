@@ -58,5 +58,16 @@ TEST(Path, UnknownWordsNameTheirNeighbours) {
   EXPECT_EQ(near_matches("zzzzzz", {"ports", "fdb"}), "");
 }
 
+TEST(Path, AMisspeltCommandIsRecognised) {
+  const auto meant = [](const Words& words) { return meant_verb(words); };
+  EXPECT_EQ(meant({"br1", "ports", "dl", "p1"}), "; did you mean the command del instead of dl?");
+  EXPECT_EQ(meant({"br1", "shwo"}), "; did you mean the command show instead of shwo?");
+  EXPECT_EQ(meant({"router", "ad", "r1"}), "; did you mean the command add instead of ad?");
+  EXPECT_EQ(meant({"router", "create", "r1"}), "; did you mean the command add instead of create?");
+  EXPECT_EQ(meant({"delete", "r1"}), "; did you mean the command del instead of delete?");
+  for (const Words& words : {Words{"router", "r1"}, Words{"simplebridge", "nu-zz"}, Words{"br1", "ports", "a"}})
+    EXPECT_EQ(meant(words), "");
+}
+
 }  // namespace
 }  // namespace polycube::cli

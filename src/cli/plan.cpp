@@ -29,6 +29,8 @@ Result<Json> members_of(const CommandLine& line, const std::vector<Node>& childr
   return body_to_wire(children, object, State::keep);
 }
 
+std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
 /// An entry with the keys of the path; keys that the path lacks may be among the members.
 Result<Json> entry_of(const Step& step, const Json& members) {
   if (!members.is_object())
@@ -39,8 +41,8 @@ Result<Json> entry_of(const Step& step, const Json& members) {
     if (i < step.keys.size()) {
       entry[name] = to_wire(*step.node->child(name), step.keys[i]);
       if (members.contains(name) && members[name] != entry[name])
-        return fail(ErrorCode::malformed_message, "{} is {} in the path but {} in the body", name, entry[name].dump(),
-                    members[name].dump());
+        return fail(ErrorCode::malformed_message, "{} is '{}' in the path and '{}' in the body", name,
+                    text_of(entry[name]), text_of(members[name]));
     } else if (!members.contains(name)) {
       return fail(ErrorCode::missing_element, "{} needs its key '{}'", step.node->name, name);
     }
@@ -67,8 +69,8 @@ Result<> check_service_name(const Target& target, const std::optional<Json>& doc
   if (target.steps.size() != 1 || !document || !document->is_object() || !document->contains("service-name")) return {};
   const auto& given = (*document)["service-name"];
   if (given.is_string() && given.get_ref<const std::string&>() != target.module)
-    return fail(ErrorCode::invalid_value, "service-name is {} in the body, but the command names {}", given.dump(),
-                target.module);
+    return fail(ErrorCode::invalid_value, "service-name is '{}' in the path and '{}' in the body", target.module,
+                text_of(given));
   return {};
 }
 
@@ -171,13 +173,11 @@ Result<Plan> plan_action(const CommandLine& line, Target target, const std::opti
   return plan;
 }
 
+/// Without a command: only actions run so. A cube or an entry is never made by what may be a slip.
 Result<Plan> plan_none(const CommandLine& line, Target target, const std::optional<Json>& document) {
-  const auto& step = target.last();
-  if (step.node->kind == Node::Kind::action) return plan_action(line, std::move(target), document);
-  if (step.node->holds_value() || step.keyless() ||
-      (step.node->kind == Node::Kind::container && line.assignments.empty() && !document))
-    return fail(ErrorCode::malformed_message, "{}: say what to do: add, set, show or del", spoken(target));
-  return plan_add(line, target, document);
+  if (target.node().kind == Node::Kind::action) return plan_action(line, std::move(target), document);
+  return fail(ErrorCode::malformed_message, "{}: say what to do: add, set, show or del{}", spoken(target),
+              meant_verb(line.words));
 }
 
 // ---- the tool's own words ------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ Plan rpc_plan(const std::string& name, const Json& input) {
 }
 
 Result<Plan> plan_attach(const CommandLine& line) {
-  if (line.words.size() != 3 || line.verb != Verb::none)
+  if (line.words.size() != 3 || line.verb != Verb::none || line.file)
     return fail(ErrorCode::malformed_message,
                 "Bad syntax, usage: attach cube port [position=auto|first|last | before=cube | after=cube]");
   if (line.assignments.size() > 1) return fail(ErrorCode::malformed_message, "Only one parameter is supported");
@@ -209,15 +209,23 @@ Result<Plan> plan_attach(const CommandLine& line) {
 Result<Plan> plan_rpc(const CommandLine& line) {
   const auto& name = line.words[0];
   if (name == "attach") return plan_attach(line);
-  if (line.words.size() != 3 || line.verb != Verb::none || !line.assignments.empty())
+  if (line.words.size() != 3 || line.verb != Verb::none || !line.assignments.empty() || line.file)
     return fail(ErrorCode::malformed_message, "Bad syntax, usage: {} peer1 peer2", name);
   if (name == "detach") return rpc_plan(name, {{"cube", line.words[1]}, {"port", line.words[2]}});
   return rpc_plan(name, {{"peer1", line.words[1]}, {"peer2", line.words[2]}});
 }
 
-Result<> put_cube(const Schema& schema, const std::string& service_name, const Json& cube, Json& lists) {
+/// What the document of `cubes add` and `cubes set` is read with.
+struct Catalogue {
+  const Schema& schema;
+  const CubeLookup& lookup;
+};
+
+Result<> put_cube(const Catalogue& known, const std::string& service_name, const Json& cube, Json& lists) {
+  const auto& schema = known.schema;
   const auto* service = schema.service(service_name);
   if (service == nullptr) {
+    PCN_TRY(known.lookup(service_name));  // for its reason, when the package of that name is broken
     std::vector<std::string> names;
     for (const auto& [name, node] : schema.services) names.push_back(name);
     return fail(ErrorCode::unknown_element, "There is no service '{}'{}", service_name,
@@ -241,13 +249,13 @@ Result<std::string> service_name_of(const Json& cube) {
 }
 
 /// Cubes as a list with service-name, one such cube, or a map from services to their lists.
-Result<Json> cube_lists(const Schema& schema, const Json& document) {
+Result<Json> cube_lists(const Catalogue& known, const Json& document) {
   Json lists = Json::object();
   const bool one = document.is_object() && (document.contains("service-name") || document.contains("name"));
   if (document.is_array() || one) {
     for (const auto& cube : one ? Json::array({document}) : document) {
       PCN_ASSIGN(const auto service, service_name_of(cube));
-      PCN_TRY(put_cube(schema, service, cube, lists));
+      PCN_TRY(put_cube(known, service, cube, lists));
     }
     return lists;
   }
@@ -255,24 +263,26 @@ Result<Json> cube_lists(const Schema& schema, const Json& document) {
   for (const auto& [service, cubes] : document.items()) {
     if (!cubes.is_array())
       return fail(ErrorCode::malformed_message, "The input is no list of cubes: '{}' holds no list", service);
-    for (const auto& cube : cubes) PCN_TRY(put_cube(schema, std::string(unprefixed(service)), cube, lists));
+    for (const auto& cube : cubes) PCN_TRY(put_cube(known, std::string(unprefixed(service)), cube, lists));
   }
   return lists;
 }
 
-Result<Plan> plan_cubes(const Schema& schema, const CommandLine& line, const std::optional<Json>& document) {
+Result<Plan> plan_cubes(const Catalogue& known, const CommandLine& line, const std::optional<Json>& document) {
   if (line.words.size() > 1 || (line.verb != Verb::add && line.verb != Verb::set))
     return fail(ErrorCode::malformed_message,
-                "Bad syntax, usage: cubes show [name], cubes add < file, cubes set < file; to delete one: del name");
+                "Bad syntax, usage: cubes show [name], cubes add FILE, cubes set FILE (or < FILE); to delete one: del "
+                "name");
   Json cubes = document.value_or(Json(nullptr));
   if (cubes.is_null()) {
     if (line.assignments.empty())
-      return fail(ErrorCode::malformed_message, "cubes {} reads the cubes, as YAML or JSON, from its standard input",
-                  to_string(line.verb));
+      return fail(ErrorCode::malformed_message,
+                  "cubes {} reads the cubes, as YAML or JSON, from a file or from its standard input: cubes {} FILE",
+                  to_string(line.verb), to_string(line.verb));
     cubes = Json::object();
     for (const auto& [key, value] : line.assignments) PCN_TRY(assign(cubes, {}, key, value));
   }
-  PCN_ASSIGN(const auto lists, cube_lists(schema, cubes));
+  PCN_ASSIGN(const auto lists, cube_lists(known, cubes));
   if (lists.empty()) return fail(ErrorCode::malformed_message, "The input holds no cubes");
   if (line.verb == Verb::add) return Plan{{"POST", data_root, lists.dump()}, Plan::Reply::nothing, {}, {}, false};
   return Plan{patch_of("", Json{{"ietf-restconf:data", lists}}), Plan::Reply::nothing, {}, {}, false};
@@ -301,7 +311,7 @@ Input input_of(const CommandLine& line) {
   if (line.help || line.words.empty() || is_rpc_word(line.words[0]) || line.verb == Verb::show ||
       line.verb == Verb::del || (line.verb == Verb::set && line.assignments.size() == 1))
     return Input::none;
-  return line.words[0] == "cubes" && line.assignments.empty() ? Input::required : Input::optional;
+  return line.file || (line.words[0] == "cubes" && line.assignments.empty()) ? Input::required : Input::optional;
 }
 
 int needed_depth(const Step& step, Detail detail) {
@@ -328,8 +338,10 @@ Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std:
     return fail(ErrorCode::malformed_message, "{} what? Try: polycubectl ?", to_string(line.verb));
   const auto& first = line.words[0];
   if (is_rpc_word(first)) return plan_rpc(line);
-  if (first == "cubes") return plan_cubes(schema, line, document);
-  PCN_ASSIGN(auto target, resolve(schema, line.words, cube_service));
+  if (first == "cubes") return plan_cubes({schema, cube_service}, line, document);
+  auto resolved = resolve(schema, line.words, cube_service);
+  if (!resolved && line.verb == Verb::none) resolved.error().message += meant_verb(line.words);
+  PCN_ASSIGN(auto target, std::move(resolved));
   if (target.last().partial() && line.verb != Verb::add && line.verb != Verb::none)
     return fail(ErrorCode::missing_element, "{} needs its key '{}'", spoken(target),
                 target.node().keys[target.last().keys.size()]);

@@ -33,12 +33,13 @@ struct Plan {
   bool may_be_empty = false;  ///< absence means that there are no entries, if `parent` exists
 };
 
-/// Whether the command takes a document on standard input, and whether it is nothing without one.
+/// Whether the command takes a document, and whether it is nothing without one. Where it takes none, a file is refused by
+/// make_plan().
 enum class Input { none, optional, required };
 [[nodiscard]] Input input_of(const CommandLine& line);
 
 /// Commands on the tree of the services: `[service] cube ...`, and `connect`, `attach`, `cubes add` and their like.
-/// `document` is what standard input held. Errors: malformed_message (grammar), unknown_element, missing_element,
+/// `document` is what standard input or the file held. Errors: malformed_message (grammar), unknown_element, missing_element,
 /// invalid_value, operation_not_supported (refused as the daemon would), or what `cube_service` says.
 [[nodiscard]] Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std::optional<Json>& document,
                                      const CubeLookup& cube_service);

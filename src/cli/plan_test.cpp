@@ -11,6 +11,7 @@ namespace polycube::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using Words = std::vector<std::string>;
 
 Result<Plan> plan(const Words& words, const std::string& input = {}) {
@@ -46,14 +47,28 @@ TEST(Plan, AddPostsAnEntryToItsParent) {
       R"(POST /restconf/data/simplebridge:simplebridge=br1/fdb {"simplebridge:entry":[{"address":"02:00:00:00:00:01","port":"p1"}]})");
 }
 
-TEST(Plan, NoVerbOnACubeCreatesIt) {
-  EXPECT_EQ(request({"router", "r2"}), R"(POST /restconf/data {"router:router":[{"name":"r2"}]})");
+TEST(Plan, NothingIsMadeWithoutACommand) {
+  EXPECT_EQ(request({"router", "r2"}), "error: router r2: say what to do: add, set, show or del");
+  for (const Words& words : {Words{"router", "r2", "type=TC"}, Words{"br1", "ports", "p9"}, Words{"br1", "ports"},
+                             Words{"br1", "fdb", "aging-time=5"}, Words{"r1", "type"}})
+    EXPECT_EQ(plan(words).error().code, ErrorCode::malformed_message) << words[1];
+  EXPECT_EQ(plan({"br1", "fdb"}, "aging-time: 5").error().code, ErrorCode::malformed_message);
+  EXPECT_THAT(request({"br1", "dl", "ports"}), HasSubstr("Unknown word 'dl'"));
+  EXPECT_THAT(request({"br1", "dl", "ports"}), HasSubstr("did you mean the command del instead of dl?"));
+  EXPECT_THAT(request({"shwo", "br1"}), HasSubstr("did you mean the command show instead of shwo?"));
+  EXPECT_THAT(request({"br1", "ports", "p1", "set"}), Not(HasSubstr("did you mean")));
+}
+
+TEST(Plan, AFileIsRefusedWhereThereIsNoDocument) {
+  EXPECT_THAT(request({"connect", "br1:p1", "veth1", "-f", "x"}), HasSubstr("Bad syntax, usage: connect"));
+  EXPECT_THAT(request({"attach", "n1", "veth1", "-f", "x"}), HasSubstr("Bad syntax, usage: attach"));
 }
 
 TEST(Plan, KeysMayBeInTheBody) {
   EXPECT_EQ(request({"br1", "ports", "add", "name=p1"}), request({"br1", "ports", "add", "p1"}));
   EXPECT_EQ(request({"r1", "route", "add", "10.0.0.0/8"}), "error: route needs its key 'nexthop'");
-  EXPECT_THAT(request({"br1", "ports", "add", "p1", "name=p2"}), HasSubstr("in the path but"));
+  EXPECT_THAT(request({"br1", "ports", "add", "p1", "name=p2"}),
+              HasSubstr("name is 'p1' in the path and 'p2' in the body"));
 }
 
 TEST(Plan, SetPatchesTheResource) {
@@ -104,7 +119,8 @@ TEST(Plan, ADocumentReplacesTheAssignments) {
       R"(POST /restconf/data {"router:router":[{"name":"r2","type":"XDP_DRV","ports":[{"name":"1","ip":"10.0.0.1/24"}]}]})");
   EXPECT_EQ(request({"r1", "ports", "p1", "add", "ip=1"}, "ip: 2\n"),
             R"(POST /restconf/data/router:router=r1 {"router:ports":[{"name":"p1","ip":"2"}]})");
-  EXPECT_THAT(request({"router", "add", "r2"}, "service-name: bridge\n"), HasSubstr("the command names router"));
+  EXPECT_THAT(request({"router", "add", "r2"}, "service-name: bridge\n"),
+              HasSubstr("is 'router' in the path and 'bridge' in the body"));
   EXPECT_THAT(request({"router", "add", "r2"}, "- 1\n"), HasSubstr("is no object"));
 }
 
@@ -168,6 +184,7 @@ TEST(Plan, GrammarAndModelErrorsDiffer) {
 TEST(Input, IsReadWhereADocumentMakesSense) {
   const auto input = [](const Words& words) { return input_of(parse_command_line(words).value()); };
   EXPECT_EQ(input({"cubes", "add"}), Input::required);
+  EXPECT_EQ(input({"router", "add", "r1", "-f", "-"}), Input::required);
   EXPECT_EQ(input({"router", "add", "r1"}), Input::optional);
   EXPECT_EQ(input({"br1", "fdb", "flush"}), Input::optional);
   EXPECT_EQ(input({"br1", "set", "a=1", "b=2"}), Input::optional);

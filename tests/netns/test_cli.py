@@ -4,9 +4,12 @@
 import json
 import os
 import re
+import subprocess
 
 import pytest
 import yaml
+
+from daemon import POLYCUBECTL
 
 SYNTAX_ERROR, UNREACHABLE, REFUSED = 3, 1, 2
 
@@ -38,10 +41,26 @@ def test_success_is_silent(net):
         assert net.do(line).strip() == "", line
 
 
-@pytest.mark.parametrize("line", ["helloworld add hw1", "helloworld hw1 add", "add helloworld hw1", "helloworld hw1"])
+@pytest.mark.parametrize("line", ["helloworld add hw1", "helloworld hw1 add", "add helloworld hw1"])
 def test_word_orders_of_add(net, line):
     net.do(line)
     assert net.do("hw1 name show").strip() == "hw1"
+
+
+@pytest.mark.parametrize("line", ["helloworld hw1", "helloworld hw1 type=TC", "h ports p1", "h ports p1 peer=va"])
+def test_nothing_is_made_without_a_command(net, line):
+    net.do("helloworld add h")
+    before = net.configuration()
+    refused(net, line, "say what to do: add, set, show or del", code=SYNTAX_ERROR)
+    assert net.configuration() == before
+
+
+def test_misspelt_commands(net):
+    net.do("helloworld add h")
+    for line, verb in (("helloworld create hw1", "add"), ("h ports dl p1", "del"), ("h shwo", "show"),
+                       ("shwo h", "show")):
+        refused(net, line, f"did you mean the command {verb} instead of")
+    refused(net, "helloworld ad", "did you mean the command add instead of ad?", code=SYNTAX_ERROR)
 
 
 def test_word_orders_of_show_and_del(net):
@@ -98,6 +117,11 @@ def test_delete_of_a_list_and_a_cube(net):
     refused(net, "sf1 show")
     net.do("helloworld add hw1")
     net.do("hw1 ports add p peer=va")
+    net.do("hw1 ports add q")
+    for line in ("hw1 ports ?", "hw1 ports del ?", "helloworld del ?"):
+        assert "Without a key, all entries are deleted." in net.do(line), line
+    net.do("hw1 ports del")
+    assert net.do("hw1 ports show -json").strip() == "[]"
 
 
 def test_actions(net):
@@ -174,6 +198,63 @@ def test_cube_from_a_pipe(net):
     assert net.port_status("br1", "p1") == "UP"
 
 
+def shell(net, script, program="bash"):
+    """A script in a folder of the test's: (exit code, what it wrote)."""
+    environment = {**os.environ, "HOME": str(net.folder), "POLYCUBECTL_URL": f"http+unix://{net.socket}",
+                   "PATH": f"{POLYCUBECTL.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([program, "-c", script], cwd=net.folder, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    return done.returncode, done.stdout
+
+
+def ports_of(net, cube):
+    return [port["name"] for port in json.loads(net.do(f"{cube} ports show -json"))]
+
+
+@pytest.mark.parametrize("program", ["bash", "dash"])
+@pytest.mark.parametrize("loop", ["while read -r p; do {command} || exit; done < list",
+                                  "cat list | while read -r p; do {command} || exit; done",
+                                  "{{ read -r p; {command}; read -r p; {command}; read -r p; {command}; }} < list"])
+@pytest.mark.parametrize("command", ["polycubectl br1 ports add $p", "timeout 60 polycubectl br1 ports add $p"])
+def test_a_loop_keeps_its_standard_input(net, program, loop, command):
+    net.do("simplebridge add br1")
+    (net.folder / "list").write_text("p1\np2\np3\n")
+    assert shell(net, loop.format(command=command), program) == (0, "")
+    assert ports_of(net, "br1") == ["p1", "p2", "p3"]
+
+
+@pytest.mark.parametrize("line", ["polycubectl simplebridge add br1 < file",
+                                  "cat file | polycubectl simplebridge add br1",
+                                  "timeout 60 polycubectl simplebridge add br1 < file",
+                                  "cat file | timeout 60 polycubectl simplebridge add br1",
+                                  "polycubectl simplebridge add br1 <<EOF\nports: [{name: p1}]\nEOF\n",
+                                  "polycubectl simplebridge add br1 <<< 'ports: [{name: p1}]'",
+                                  "polycubectl simplebridge add br1 -f file",
+                                  "polycubectl simplebridge add br1 -f <(cat file)",
+                                  "cat file | (sleep 0; polycubectl simplebridge add br1 -f -)",
+                                  "polycubectl cubes add cubes", "cat cubes | (sleep 0; polycubectl cubes add)",
+                                  "echo br1 | while read -r b; do cat file | polycubectl simplebridge add $b; done"])
+def test_ways_to_give_a_document(net, line):
+    (net.folder / "file").write_text("ports:\n  - name: p1\n")
+    (net.folder / "cubes").write_text("- service-name: simplebridge\n  name: br1\n  ports: [{name: p1}]\n")
+    assert shell(net, line) == (0, "")
+    assert ports_of(net, "br1") == ["p1"]
+
+
+def test_files_that_cannot_be_used(net):
+    before = net.configuration()
+    missing, empty, bad = (net.folder / name for name in ("missing", "empty", "bad"))
+    empty.write_text("")
+    bad.write_text("a: [")
+    refused(net, f"cubes add {missing}", f"Cannot read the file {missing}: No such file", code=SYNTAX_ERROR)
+    refused(net, f"cubes set -f {net.folder}", "Is a directory", code=SYNTAX_ERROR)
+    refused(net, f"simplebridge add b -f {empty}", f"{empty} holds no document", code=SYNTAX_ERROR)
+    refused(net, f"simplebridge add b -f {bad}", f"{bad}: The input is neither JSON nor YAML", code=SYNTAX_ERROR)
+    refused(net, f"simplebridge add b -f {bad} type=TC", "cannot be used together", code=SYNTAX_ERROR)
+    refused(net, "simplebridge add b -f", "-f needs the name of a file", code=SYNTAX_ERROR)
+    assert net.configuration() == before
+
+
 @pytest.mark.parametrize("text", ["{", "- a: [", "a: b: c", "\t- x", "just words", "- 1\n- 2"])
 def test_bad_documents_are_syntax_errors(net, text):
     before = net.configuration()
@@ -215,9 +296,16 @@ def test_global_views(net):
     for line in ("topology", "topology show"):
         text = net.do(line)
         assert all(word in text for word in ("br1", "h1", "va")), text
+    assert net.do("topology br1") == net.do("topology show br1") != net.do("topology h1 -json")
     version = net.do("version")
     for block in ("polycubectl", "polycubed"):
         assert re.search(rf"^{block}:\n version: \S+", version, re.M), version
+
+
+def test_version_without_a_daemon(net):
+    nowhere = {"POLYCUBECTL_URL": "http+unix:///nowhere/at/all"}
+    code, output = net.ctl("--version", environment=nowhere)
+    assert code == 0 and re.fullmatch(r"polycubectl \d+\.\d+\.\d+\n", output)
 
 
 def test_help(net):
@@ -276,7 +364,11 @@ def test_refusals_are_never_zero_and_change_nothing(net, line):
 def test_messages_name_what_is_wrong(net):
     net.do("helloworld add h1")
     net.do("h1 ports add p1 peer=va")
-    refused(net, "h1 ports add p2 peer=nosuch", "Interface nosuch does not exist or is down")
+    refused(net, "h1 ports add p2 peer=nosuch", "Interface nosuch does not exist\n")
+    net.lab.host.run("ip", "link", "set", "vb", "down")
+    refused(net, "h1 ports add p2 peer=vb", "Interface vb is down")
+    refused(net, "h1 ports add p2 peer=lo", "Interface lo is the loopback interface")
+    refused(net, "h1 set span=perhaps", "'perhaps' is not a value of span: expected true or false")
     refused(net, "h1 ports add p2 peer=va", "Iface already in use")
     refused(net, "h1 ports add p2 peer=nosuch:p", "Cube nosuch does not exist")
     net.do("simpleforwarder add x1 type=XDP_SKB")

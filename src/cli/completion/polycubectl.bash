@@ -13,6 +13,13 @@ _polycubectl() {
     fi
     current=${words[-1]}
 
+    # Where a file is named, the shell knows more than the tool.
+    if [[ ${words[-2]-} == -f || "${words[*]:1:2}" == "cubes "@(add|set) && ${#words[@]} -eq 4 ]]; then
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+    fi
+
     local candidate
     while IFS= read -r candidate; do
         COMPREPLY+=("$candidate")
