@@ -14,6 +14,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -42,16 +43,43 @@ Result<sockaddr_un> unix_address(const std::filesystem::path& path) {
   return address;
 }
 
-/// Serialises check, removal and bind among daemons that start at the same time.
-Result<Fd> lock_folder(const std::filesystem::path& folder) {
+bool is_at(const Fd& fd, const std::filesystem::path& path) {
+  struct stat opened{};
+  struct stat there{};
+  return ::fstat(fd.get(), &opened) == 0 && ::stat(path.c_str(), &there) == 0 && opened.st_dev == there.st_dev &&
+         opened.st_ino == there.st_ino;
+}
+
+/// Serialises check, removal and bind among daemons that start or end at the same time. Nothing when the folder went away.
+Result<std::optional<Fd>> lock_folder(const std::filesystem::path& folder) {
   Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) return fail_errno(errno, fmt::format("open {}", folder.native()));
   for (int attempt = 0; attempt < 100; ++attempt) {
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+      return is_at(fd, folder) ? std::optional<Fd>(std::move(fd)) : std::nullopt;
     if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, fmt::format("lock {}", folder.native()));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return fail(ErrorCode::in_use, "another process keeps the folder {} locked", folder.native());
+}
+
+struct Folder {
+  Fd lock;
+  bool created = false;
+};
+
+Result<Folder> make_folder(const std::filesystem::path& path) {
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const bool created = ::mkdir(path.c_str(), 0777) == 0;
+    if (!created && errno != EEXIST) {
+      return fail(ErrorCode::system, "create the folder {} of the socket: {}; choose one in an existing folder",
+                  path.native(), std::strerror(errno));
+    }
+    PCN_ASSIGN(auto lock, lock_folder(path));
+    if (lock) return Folder{std::move(*lock), created};
+  }
+  return fail(ErrorCode::system, "the folder {} vanishes as soon as it is made", path.native());
 }
 
 /// Removes a socket that nobody listens on.
@@ -119,14 +147,11 @@ Result<TcpAddress> parse_tcp_address(std::string_view text) {
 
 Result<UnixListener> UnixListener::listen(const std::filesystem::path& path) {
   PCN_ASSIGN(const auto address, unix_address(path));
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(ErrorCode::system, "create the folder {}: {}", folder.native(), error.message());
-
-  PCN_ASSIGN(const Fd lock, lock_folder(folder));
+  const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  UnixListener listener;  // it may have to remove the folder, for which the lock must be free again
+  PCN_ASSIGN(const Folder folder, make_folder(parent));
+  if (folder.created) listener.folder_ = parent;
   PCN_TRY(remove_stale(path, address));
-  UnixListener listener;
   PCN_ASSIGN(listener.fd_, open_socket(AF_UNIX));
   // On Linux the mode of an unbound socket becomes that of its file (less the umask): there is no moment at which
   // others could connect. chmod() then gives back what the umask took.
@@ -146,22 +171,29 @@ Result<UnixListener> UnixListener::listen(const std::filesystem::path& path) {
 }
 
 UnixListener::UnixListener(UnixListener&& other) noexcept
-    : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})), device_(other.device_), inode_(other.inode_) {}
+    : fd_(std::move(other.fd_)),
+      path_(std::exchange(other.path_, {})),
+      folder_(std::exchange(other.folder_, {})),
+      device_(other.device_),
+      inode_(other.inode_) {}
 
 UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(path_, other.path_);
+  std::swap(folder_, other.folder_);
   std::swap(device_, other.device_);
   std::swap(inode_, other.inode_);
   return *this;
 }
 
 UnixListener::~UnixListener() {
-  if (path_.empty()) return;
   struct stat status{};
-  if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
+  if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
     ::unlink(path_.c_str());
   }
+  if (folder_.empty()) return;
+  // Another daemon may be about to make its socket there.
+  if (const auto lock = lock_folder(folder_); lock && *lock) ::rmdir(folder_.c_str());
 }
 
 Result<TcpListener> TcpListener::listen(const TcpAddress& address) {

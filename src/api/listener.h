@@ -30,7 +30,8 @@ struct TcpAddress {
 
 class UnixListener {
  public:
-  /// Creates missing parent folders. Errors: in_use, invalid_value, system.
+  /// Creates the socket's folder if need be (but not the one that it is in) and removes at the end what it created.
+  /// Errors: in_use, invalid_value, system.
   [[nodiscard]] static Result<UnixListener> listen(const std::filesystem::path& path);
 
   UnixListener() = default;
@@ -43,6 +44,7 @@ class UnixListener {
  private:
   Fd fd_;
   std::filesystem::path path_;
+  std::filesystem::path folder_;  ///< created by us, or empty
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

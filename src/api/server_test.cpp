@@ -147,6 +147,34 @@ TEST_F(ServerTest, SocketOfSomeoneElseSurvivesStop) {
   EXPECT_TRUE(std::filesystem::exists(options_.socket));
 }
 
+TEST_F(ServerTest, TheFolderOfTheSocketGoesWithIt) {
+  start();
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run"));
+  server_->stop();
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "run"));
+  std::filesystem::create_directory(folder_ / "run");
+  ASSERT_TRUE(server_->start());
+  server_->stop();
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run")) << "it was there before";
+}
+
+TEST_F(ServerTest, FoldersAboveThatOfTheSocketAreNotMade) {
+  options_.socket = folder_ / "slip" / "run" / "daemon.sock";
+  Server server([](const HttpRequest&) { return HttpResponse{}; }, options_);
+  const auto result = server.start();
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("choose one in an existing folder"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "slip"));
+}
+
+TEST_F(ServerTest, AFolderMadeForNothingGoes) {
+  options_.socket = folder_ / "run" / "daemon.sock";
+  options_.tcp = TcpAddress{"10.0.0.1", 0};
+  Server server([](const HttpRequest&) { return HttpResponse{}; }, options_);
+  ASSERT_FALSE(server.start());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "run"));
+}
+
 TEST_F(ServerTest, TooLongPathIsRefused) {
   options_.socket = folder_ / std::string(200, 'x');
   Server server([](const HttpRequest&) { return HttpResponse{}; }, options_);

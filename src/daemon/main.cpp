@@ -44,6 +44,7 @@ Result<> run(Options options) {
   raise_descriptor_limit();
 
   PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));
+  if (options.clean_on_exit) state.remove_at_end();
   const fs::path data = data_dir();
   options.service_dirs.push_back(data / "services");
   PCN_ASSIGN(auto controller, service::LocalController::create({.yang_dir = data / "yang",
@@ -65,8 +66,6 @@ Result<> run(Options options) {
   sigwait(&signals, &signal_number);
   log::info("stopping: {}", strsignal(signal_number));
   server.stop();
-  controller.reset();
-  if (options.clean_on_exit) state.remove();
   return {};
 }
 

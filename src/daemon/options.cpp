@@ -121,6 +121,9 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   if (config->count() > 0 || std::filesystem::exists(options.config, ignored))
     PCN_TRY(apply_config(options.config, given, options));
   if (auto level = log::parse_level(options.log_level); !level) return tl::unexpected<Error>(level.error());
+  for (const std::filesystem::path& folder : options.service_dirs)
+    if (!std::filesystem::is_directory(folder, ignored))
+      return fail(ErrorCode::invalid_value, "--services-dir {}: there is no such folder", folder.string());
   return options;
 }
 

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "daemon/state_dir.h"
 
@@ -83,8 +85,52 @@ TEST_F(OptionsTest, StateFolderHasOneOwner) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::in_use);
   EXPECT_THAT(second.error().message, HasSubstr(std::to_string(getpid())));
-  first->remove();
+  EXPECT_EQ(std::filesystem::status(folder_ / "state").permissions(), std::filesystem::perms::owner_all);
+}
+
+TEST_F(OptionsTest, StateFolderGoesAtTheEndWhenAsked) {
+  {
+    auto kept = StateDir::open(folder_ / "state");
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "state"));
+  {
+    StateDir::open(folder_ / "state")->remove_at_end();
+  }
   EXPECT_FALSE(std::filesystem::exists(folder_ / "state"));
+  EXPECT_FALSE(StateDir::open(folder_ / "no" / "state"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "no")) << "a slip in the path leaves no folders behind";
+}
+
+/// An owner that leaves takes its lock file along, which the next one may have opened already.
+TEST_F(OptionsTest, StateFolderHasOneOwnerWhileOwnersComeAndGo) {
+  std::atomic<int> owners = 0;
+  std::atomic<int> taken = 0;
+  std::atomic<bool> shared = false;
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 1'500 && !shared; ++i) {
+      auto state = StateDir::open(folder_ / "state");
+      if (!state) {
+        if (state.error().code != ErrorCode::in_use) ADD_FAILURE() << state.error().message;
+        continue;
+      }
+      if (++owners != 1) shared = true;
+      ++taken;
+      usleep(1);  // so that a second owner would meet the first
+      state->remove_at_end();
+      --owners;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 16; ++i) threads.emplace_back(come_and_go);
+  for (auto& thread : threads) thread.join();
+  EXPECT_FALSE(shared);
+  EXPECT_GT(taken, 0);
+}
+
+TEST_F(OptionsTest, FoldersOfServicesMustExist) {
+  const std::string file = config("services-dir: " + (folder_ / "none").string() + "\n");
+  EXPECT_THAT(parse({"--config", file.c_str()}).error().message, HasSubstr("none: there is no such folder"));
+  EXPECT_TRUE(parse({"--config", config("").c_str(), "--services-dir", folder_.c_str()}));
 }
 
 }  // namespace

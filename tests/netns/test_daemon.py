@@ -2,6 +2,8 @@
 """Life of polycubed: start, several at once, sudden death, clean end, packages that are broken."""
 
 import itertools
+import json
+import resource
 import shutil
 import signal
 import subprocess
@@ -154,6 +156,67 @@ def test_options(lab):
         assert words[-1] in done.stdout + done.stderr, words
 
 
+def fails_to_start(lab, *options):
+    """A daemon that cannot start, and what it says."""
+    daemon = Daemon(lab, *options)
+    daemon.spawn()
+    assert daemon.process.wait(20) == 1, daemon.log_text()
+    return daemon, daemon.log_text()
+
+
+def test_folders_of_services_must_exist(lab):
+    _, text = fails_to_start(lab, "--services-dir", str(lab.folder / "none"))
+    assert f"{lab.folder}/none: there is no such folder" in text
+    file = lab.folder / "polycubed.conf"
+    file.write_text(f"services-dir: {lab.folder}/none\n")
+    _, text = fails_to_start(lab, "--config", str(file))
+    assert f"{lab.folder}/none: there is no such folder" in text
+
+
+def test_the_folder_of_the_socket_comes_and_goes(lab):
+    daemon = Daemon(lab)
+    daemon.socket = lab.folder / "run" / "s"
+    daemon.start()
+    assert daemon.stop() == 0
+    assert not (lab.folder / "run").exists()
+
+
+def test_a_slip_in_the_path_of_the_socket_leaves_nothing(lab):
+    daemon = Daemon(lab)
+    daemon.socket = lab.folder / "slip" / "run" / "s"
+    daemon.spawn()
+    assert daemon.process.wait(20) == 1
+    assert f"{lab.folder}/slip/run" in daemon.log_text()
+    assert not (lab.folder / "slip").exists()
+    assert not daemon.state.exists(), "--clean-on-exit is in effect"
+
+
+def test_a_start_that_fails_leaves_nothing(lab):
+    daemon = Daemon(lab)
+    daemon.socket.write_text("no socket")
+    daemon.spawn()
+    assert daemon.process.wait(20) == 1
+    assert not daemon.state.exists()
+    daemon, _ = fails_to_start(lab, "--state-dir", str(lab.folder / "slip" / "state"))
+    assert not (lab.folder / "slip").exists()
+
+
+def test_the_limit_of_open_files_is_raised(lab):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        daemon = Daemon(lab)
+        daemon.spawn()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    eventually(daemon._answers, "the daemon answers", timeout=20)
+    assert resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    for number in range(40):
+        daemon.do(f"helloworld add hw{number}")
+    assert daemon.descriptors() > 64
+    assert daemon.stop() == 0
+
+
 def test_configuration_file(lab):
     file = lab.folder / "polycubed.conf"
     elsewhere = lab.folder / "elsewhere"
@@ -235,8 +298,13 @@ def test_broken_models_are_named_and_leave_others_alone(lab, packages):
     services = daemon.rest("GET", "/restconf/data/polycube:services").text
     for name in ("halfmodel", "noservice"):
         assert name in services, services
-        code, output = daemon.ctl(name, "add", "x1")
-        assert code not in (0, 1) and output.strip()
+        for words in ((name, "add", "x1"), (name, "show"), (name, "add", "?")):
+            code, output = daemon.ctl(*words)
+            assert code == 2 and f"service {name} cannot be used, its package is broken: {packages}" in output, output
+        code, output = daemon.ctl("cubes", "add", stdin=f"- {{service-name: {name}, name: x1}}")
+        assert code == 2 and "its package is broken" in output
+        reply = daemon.data("POST", body={f"{name}:{name}": [{"name": "x1"}]})
+        assert reply.status == 400 and "its package is broken" in reply.text
     daemon.do("helloworld add hw1")
     assert daemon.stop() == 0
     daemon.assert_nothing_left()
@@ -269,9 +337,13 @@ def test_missing_and_damaged_objects_are_errors(lab, packages):
     (packages / "damaged/damaged.tc.o").write_bytes(b"\x7fELF" + b"\0" * 200)
     package(packages, "foreign", model("foreign"))
     shutil.copy(SERVICES / "helloworld/helloworld.yang", packages / "foreign/foreign.tc.o")
+    shutil.copytree(SERVICES / "simplebridge", packages / "simplebridge")  # hides the good one
+    shutil.copy(SERVICES / "simplebridge/simplebridge.xdp.o", packages / "simplebridge/simplebridge.tc.o")
     daemon = lab.daemon(services=(packages,))
     before = daemon.configuration()
-    for service in ("noobject", "damaged", "foreign"):
+    shown = {service["name"]: service for service in json.loads(daemon.do("services show -json"))}
+    for service in ("noobject", "damaged", "foreign", "simplebridge"):
+        assert f"{service}.tc.o" in shown[service]["error"], shown
         code, output = daemon.ctl(service, "add", "x1")
         assert code == 2 and f"{service}.tc.o" in output, output
     assert daemon.configuration() == before
