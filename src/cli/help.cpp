@@ -269,9 +269,8 @@ bool is_own_word(std::string_view word) {
 // ---- completion ----------------------------------------------------------------------------------------------------
 
 std::string letter_case_of(std::string text, std::string_view typed) {
-  // Letter case does not matter on input: offer the model's, unless another was begun.
-  if (text.starts_with(typed)) return text;
-  const bool upper = std::isupper(static_cast<unsigned char>(typed[0])) != 0;
+  // Letter case does not matter on input: offer what was begun, lower case first.
+  const bool upper = !typed.empty() && std::isupper(static_cast<unsigned char>(typed[0])) != 0;
   for (auto& c : text)
     c = static_cast<char>(upper ? std::toupper(static_cast<unsigned char>(c))
                                 : std::tolower(static_cast<unsigned char>(c)));

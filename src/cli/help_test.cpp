@@ -68,7 +68,7 @@ TEST(Complete, KeysAndParameters) {
 TEST(Complete, Values) {
   EXPECT_THAT(candidates({"sf1", "actions", "add", "a"}, "action="), ElementsAre("action=drop", "action=forward"));
   EXPECT_THAT(candidates({"router", "add", "r2"}, "type=x"), ElementsAre("type=xdp_drv", "type=xdp_skb"));
-  EXPECT_THAT(candidates({"router", "add", "r2"}, "type="), ElementsAre("type=TC", "type=XDP_DRV", "type=XDP_SKB"));
+  EXPECT_THAT(candidates({"router", "add", "r2"}, "type="), ElementsAre("type=tc", "type=xdp_drv", "type=xdp_skb"));
   EXPECT_THAT(candidates({"router", "add", "r2"}, "type=X"), ElementsAre("type=XDP_DRV", "type=XDP_SKB"));
   EXPECT_THAT(candidates({"br1", "ports", "a", "set"}, "peer=br1:"), ElementsAre("peer=br1:a", "peer=br1:b"));
   EXPECT_THAT(candidates({"br1", "ports", "a", "set"}, "peer=v"), ElementsAre("peer=veth1"));

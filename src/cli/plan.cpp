@@ -173,11 +173,16 @@ Result<Plan> plan_action(const CommandLine& line, Target target, const std::opti
   return plan;
 }
 
-/// Without a command: only actions run so. A cube or an entry is never made by what may be a slip.
+/// Without a command the original sent a POST, which runs an action and also creates: scripts rely on it. What may be a
+/// misspelt command creates nothing.
 Result<Plan> plan_none(const CommandLine& line, Target target, const std::optional<Json>& document) {
-  if (target.node().kind == Node::Kind::action) return plan_action(line, std::move(target), document);
-  return fail(ErrorCode::malformed_message, "{}: say what to do: add, set, show or del{}", spoken(target),
-              meant_verb(line.words));
+  const auto& step = target.last();
+  if (step.node->kind == Node::Kind::action) return plan_action(line, std::move(target), document);
+  const std::string meant = meant_verb(line.words);
+  if (step.node->holds_value() || step.keyless() || !meant.empty() ||
+      (step.node->kind == Node::Kind::container && line.assignments.empty() && !document))
+    return fail(ErrorCode::malformed_message, "{}: say what to do: add, set, show or del{}", spoken(target), meant);
+  return plan_add(line, target, document);
 }
 
 // ---- the tool's own words ------------------------------------------------------------------------------------------

@@ -47,18 +47,16 @@ def test_word_orders_of_add(net, line):
     assert net.do("hw1 name show").strip() == "hw1"
 
 
-@pytest.mark.parametrize("line", ["helloworld hw1", "helloworld hw1 type=TC", "h ports p1", "h ports p1 peer=va"])
-def test_nothing_is_made_without_a_command(net, line):
-    net.do("helloworld add h")
-    before = net.configuration()
-    refused(net, line, "say what to do: add, set, show or del", code=SYNTAX_ERROR)
-    assert net.configuration() == before
+def test_without_a_command_is_add(net):
+    net.do("helloworld hw1")
+    net.do("hw1 ports p1 peer=va")
+    assert net.do("hw1 ports p1 peer show").strip() == "va"
 
 
 def test_misspelt_commands(net):
     net.do("helloworld add h")
     for line, verb in (("helloworld create hw1", "add"), ("h ports dl p1", "del"), ("h shwo", "show"),
-                       ("shwo h", "show")):
+                       ("shwo h", "show"), ("helloworld shwo", "show")):
         refused(net, line, f"did you mean the command {verb} instead of")
     refused(net, "helloworld ad", "did you mean the command add instead of ad?", code=SYNTAX_ERROR)
 
