@@ -251,11 +251,11 @@ Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) 
   return {};
 }
 
-// A cube that only loses wires. Packets are still led to it until its neighbours have their new programs.
-bool Engine::only_loses_wires(const std::string& name, const Staged& staged) const {
-  if (staged.created.contains(name)) return false;
+// What happens to the wires of a cube that gets another program.
+Engine::WireChange Engine::wire_change(const std::string& name, const Staged& staged) const {
   const pcn_config& config = staged.loads.at(name).config;
   const pcn_config& old = cubes_.at(name)->config;
+  bool gains = false;
   bool loses = false;
   for (std::size_t port = 0; port < PCN_MAX_PORTS; port++) {
     const pcn_wire& wire = config.wires[port];
@@ -264,10 +264,11 @@ bool Engine::only_loses_wires(const std::string& name, const Staged& staged) con
     const bool same = wire.target == before.target && wire.port == before.port &&
                       (wire.kind == PCN_WIRE_NONE) == (before.kind == PCN_WIRE_NONE);
     if (same) continue;
-    if (wire.kind != PCN_WIRE_NONE) return false;
-    loses = true;
+    gains = gains || wire.kind != PCN_WIRE_NONE;
+    loses = loses || before.kind != PCN_WIRE_NONE;
   }
-  return loses;
+  if (gains == loses) return WireChange::other;
+  return gains ? WireChange::gains : WireChange::loses;
 }
 
 Result<> Engine::install(const std::string& name, Staged& staged) {
@@ -308,23 +309,18 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   });
   PCN_TRY(start_counting(transaction, staged));
   PCN_TRY(forget_reused_indexes(transaction));
-  // New cubes first, so that whoever is led to them finds them; those that traffic is led away from last, when no program
-  // that still leads there runs any more.
-  std::set<std::string> created;
+  // New cubes and those that only gain wires first, so that whoever is led to them finds the way on; those that only lose
+  // wires last, when no program that still leads there runs any more.
+  std::set<std::string> first;
   std::set<std::string> rewired;
   std::set<std::string> last;
   for (const auto& [name, load] : staged.loads) {
-    if (staged.created.contains(name)) {
-      created.insert(name);
-    } else if (only_loses_wires(name, staged)) {
-      last.insert(name);
-    } else {
-      rewired.insert(name);
-    }
+    const WireChange change = staged.created.contains(name) ? WireChange::gains : wire_change(name, staged);
+    (change == WireChange::gains ? first : change == WireChange::loses ? last : rewired).insert(name);
   }
-  for (const std::string& name : created) PCN_TRY(install(name, staged));
+  for (const std::string& name : first) PCN_TRY(install(name, staged));
   for (const std::string& name : rewired) PCN_TRY(install(name, staged));
-  rewired.merge(created);
+  rewired.merge(first);
   PCN_TRY(steer_roots(transaction, rewired, staged));
   // Rows may name ports that the programs before did not have, and no longer name those that go away.
   PCN_TRY(write_tables(transaction, staged));

@@ -57,7 +57,8 @@ class Engine {
   [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
-  [[nodiscard]] bool only_loses_wires(const std::string& name, const Staged& staged) const;
+  enum class WireChange { gains, loses, other };
+  [[nodiscard]] WireChange wire_change(const std::string& name, const Staged& staged) const;
   [[nodiscard]] Result<> install(const std::string& name, Staged& staged);
   [[nodiscard]] Result<> steer_roots(const Transaction& transaction, const std::set<std::string>& cubes,
                                      Staged& staged);
