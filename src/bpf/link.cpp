@@ -67,4 +67,14 @@ Result<> Link::replace(const Program& program) const {
   return {};
 }
 
+Result<std::vector<std::uint32_t>> attached_programs(int device, AttachPoint point) {
+  std::vector<std::uint32_t> ids(64);  // the kernel holds no more on one point: BPF_MPROG_MAX
+  auto count = static_cast<__u32>(ids.size());
+  const auto type = static_cast<bpf_attach_type>(point_of(point).attach_type);
+  if (bpf_prog_query(device, type, 0, nullptr, ids.data(), &count) < 0)
+    return fail_errno(errno, "cannot list the programs of a device");
+  ids.resize(count);
+  return ids;
+}
+
 }  // namespace polycube::bpf

@@ -5,6 +5,10 @@
 /// Threading: safe from every thread.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "base/fd.h"
 #include "bpf/program.h"
 
@@ -30,5 +34,8 @@ class Link {
   explicit Link(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
 };
+
+/// Ids of the programs on a tcx point of a device, in the order in which packets meet them, whoever attached them.
+[[nodiscard]] Result<std::vector<std::uint32_t>> attached_programs(int device, AttachPoint point);
 
 }  // namespace polycube::bpf

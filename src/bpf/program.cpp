@@ -11,7 +11,14 @@ Result<Program::Info> Program::info() const {
   bpf_prog_info info{};
   __u32 size = sizeof(info);
   if (bpf_obj_get_info_by_fd(fd(), &info, &size) < 0) return fail_errno(errno, "cannot inspect a program");
-  return Info{info.id, static_cast<std::uint32_t>(info.xlated_prog_len / sizeof(bpf_insn))};
+  return Info{info.id, info.name, static_cast<std::uint32_t>(info.xlated_prog_len / sizeof(bpf_insn))};
+}
+
+Result<Program> Program::open(std::uint32_t id) {
+  Fd fd(bpf_prog_get_fd_by_id(id));
+  if (!fd && errno == ENOENT) return fail(ErrorCode::data_missing, "there is no program {}", id);
+  if (!fd) return fail_errno(errno, fmt::format("cannot open program {}", id));
+  return Program(std::move(fd));
 }
 
 Result<Program::Run> Program::test_run(std::span<const std::byte> packet, const RunOptions& options) const {

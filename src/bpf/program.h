@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "base/fd.h"
 #include "bpf/map.h"
@@ -17,11 +18,15 @@ class Program {
   Program() = default;
   explicit Program(Fd fd) : fd_(std::move(fd)) {}
 
+  /// Any program of the kernel, by its id. Errors: data_missing (it is gone), system.
+  [[nodiscard]] static Result<Program> open(std::uint32_t id);
+
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }
 
   struct Info {
     std::uint32_t id = 0;
+    std::string name;                ///< of its function, at most 15 characters
     std::uint32_t instructions = 0;  ///< after the verifier removed dead code
   };
   [[nodiscard]] Result<Info> info() const;

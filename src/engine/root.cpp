@@ -3,6 +3,9 @@
 
 #include <polycube/abi.h>
 
+#include "base/log.h"
+#include "engine/xdp_features.h"
+
 namespace polycube::engine {
 
 bpf::AttachPoint attach_point(topology::Hook hook) {
@@ -13,6 +16,42 @@ bpf::AttachPoint attach_point(topology::Hook hook) {
   }
   return bpf::AttachPoint::tcx_ingress;
 }
+
+namespace {
+
+// XDP has one program a device. tcx has many, of which the first that takes a packet takes it from those behind. Judged
+// after attaching: of two daemons that attach at the same time, exactly the second one sees the other.
+Result<> check_first_root(const bpf::Program& ours, int device, const std::string& device_name) {
+  PCN_ASSIGN(const bpf::Program::Info own, ours.info());
+  PCN_ASSIGN(const auto attached, bpf::attached_programs(device, bpf::AttachPoint::tcx_ingress));
+  for (std::uint32_t id : attached) {
+    if (id == own.id) return {};
+    auto program = bpf::Program::open(id);
+    if (!program && program.error().code == ErrorCode::data_missing) continue;  // detached meanwhile
+    if (!program) return tl::unexpected<Error>(program.error());
+    PCN_ASSIGN(const bpf::Program::Info info, program->info());
+    if (info.name == own.name)
+      return fail(ErrorCode::in_use,
+                  "another polycube daemon has device {} (program {}): take it out of that daemon's cubes first",
+                  device_name, id);
+  }
+  return {};
+}
+
+// The kernel tells of such losses in a tracepoint only (xdp:xdp_redirect_err).
+void warn_unless_it_takes_frames(int device, const std::string& device_name) {
+  const auto features = xdp_features(device);
+  if (!features) {
+    log::debug("device {}: {}", device_name, features.error().message);
+  } else if ((*features & xdp_feature_ndo_xmit) == 0) {
+    log::warn(
+        "device {} does not take packets from native XDP: what is sent there is lost. Of a veth, switch on GRO at the "
+        "other end (ethtool -K NAME gro on); otherwise use cubes of type XDP_SKB",
+        device_name);
+  }
+}
+
+}  // namespace
 
 Result<Root> Root::attach(Panel& panel, const bpf::ObjectFile& object, int device, const std::string& device_name,
                           topology::Hook hook) {
@@ -27,6 +66,8 @@ Result<Root> Root::attach(Panel& panel, const bpf::ObjectFile& object, int devic
     return fail(ErrorCode::invalid_value, "{} is not a root program", object.path().string());
   PCN_TRY(root.slot_.set_device(device));
   PCN_ASSIGN(root.link_, bpf::Link::attach(program->second, device, attach_point(hook), device_name));
+  if (hook == topology::Hook::tc) PCN_TRY(check_first_root(program->second, device, device_name));
+  if (hook == topology::Hook::xdp_drv) warn_unless_it_takes_frames(device, device_name);
   return root;
 }
 

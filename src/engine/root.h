@@ -19,7 +19,8 @@ namespace polycube::engine {
 
 class Root {
  public:
-  /// Attaches to the device. Errors: as bpf::Link::attach.
+  /// Attaches to the device. Warns of a device to which native XDP cannot send. Errors: in_use (the root of another
+  /// daemon is in front of this one), as bpf::Link::attach.
   [[nodiscard]] static Result<Root> attach(Panel& panel, const bpf::ObjectFile& object, int device,
                                            const std::string& device_name, topology::Hook hook);
 

@@ -77,6 +77,11 @@ void PrintTo(Verdict verdict, std::ostream* stream) {
 
 std::string hook_name(const testing::TestParamInfo<Hook>& info) { return std::string(topology::to_string(info.param)); }
 
+std::filesystem::path root_object(engine::Family family) {
+  return std::filesystem::path(POLYCUBE_HARNESS_PROGRAMS_DIR) /
+         (family == engine::Family::tc ? "root.tc.o" : "root.xdp.o");
+}
+
 DataPath::DataPath() : engine_(must(engine::Engine::create(POLYCUBE_HARNESS_PROGRAMS_DIR))) {}
 
 void DataPath::add_device(const std::string& name) {

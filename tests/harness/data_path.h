@@ -5,6 +5,7 @@
 /// Threading: one thread.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -102,6 +103,9 @@ class DataPath {
   std::map<std::string, std::vector<engine::TableChange>> tables_;
   std::unique_ptr<engine::Engine> engine_;
 };
+
+/// The object of the engine's root program.
+[[nodiscard]] std::filesystem::path root_object(engine::Family family);
 
 /// Name and parameter of a test case that runs on several hooks.
 [[nodiscard]] std::string hook_name(const testing::TestParamInfo<Hook>& info);

@@ -71,7 +71,7 @@ class EngineTest : public testing::TestWithParam<Hook> {
       path_.add_device(device);
       sockets_.emplace(device, FrameSocket(DataPath::far_end(device)));
     }
-    path_.add_cube("a", flooder(), hook(), {{"dev", "d1"}, {"in", ""}, {"free", ""}});
+    path_.add_cube("a", flooder(), hook(), {{"dev", "d1"}, {"in", ""}, {"free", ""}, {"spare", ""}});
     path_.add_cube("b", probe(), hook(), {{"dev", "d2"}, {"in", ""}});
     path_.join("a", "in", "b", "in");
     for (const char* cube : {"a", "b"}) {
@@ -81,6 +81,7 @@ class EngineTest : public testing::TestWithParam<Hook> {
     }
     must(path_.apply());
     expect_working();
+    (void)path_.send("a", "spare", frame_);  // so that its counters are not zero
   }
 
   void expect_arrives(const std::string& from, const std::string& to) {
@@ -100,6 +101,8 @@ class EngineTest : public testing::TestWithParam<Hook> {
     std::map<std::string, bpf::Bytes> constants;
     std::map<std::string, int> descriptors;
     std::size_t kernel_programs = 0;
+    /// By cube and port, or cube and reason.
+    std::map<std::pair<std::string, std::string>, std::vector<std::uint64_t>> counters;
     bool operator==(const State&) const = default;
   };
   State state() const {
@@ -118,6 +121,11 @@ class EngineTest : public testing::TestWithParam<Hook> {
         }));
         std::sort(elements.begin(), elements.end());
       }
+      for (const auto& [port, value] : cube.ports) {
+        const engine::PortStatistics counted = path_.statistics(name, port);
+        state.counters[{name, port}] = {counted.in_packets, counted.in_bytes, counted.out_packets, counted.out_bytes};
+      }
+      for (const auto& [reason, count] : path_.statistics(name).drops) state.counters[{name, reason}] = {count};
     }
     state.descriptors = descriptors();
     state.kernel_programs = programs_around(path_.map("a", hook() == Hook::tc ? "pcn_panel_tc" : "pcn_panel_xdp"));
@@ -130,7 +138,14 @@ class EngineTest : public testing::TestWithParam<Hook> {
     EXPECT_EQ(now.kernel_programs, before.kernel_programs);
     EXPECT_TRUE(now.elements == before.elements);
     EXPECT_TRUE(now.constants == before.constants);
+    EXPECT_EQ(now.counters, before.counters);
     expect_working();
+  }
+  // A device that no port has: what it receives goes to the stack.
+  void expect_hosts(const std::string& device) {
+    const FrameSocket near(device);
+    sockets_.at(device).send(frame_);
+    EXPECT_TRUE(same_packet(frame_, near.receive())) << device;
   }
 
   // Changes of every kind that the chain would notice.
@@ -141,6 +156,8 @@ class EngineTest : public testing::TestWithParam<Hook> {
     path_.write("a", "rules", {{"inport", "dev"}, {"action", "drop"}});
     path_.remove("a", "notes", {{"number", "7"}});
     note("a", 8);
+    path_.wanted.cubes.at("a").ports.erase("spare");
+    path_.set_peer("a", "another", "");  // with the index of the spare one
     path_.add_cube("new", probe(), hook(), {{"p", ""}});
     note("new", 1);
   }
@@ -174,6 +191,7 @@ TEST_P(EngineTest, AFullTableChangesNothing) {
   EXPECT_THAT(done.error().message, HasSubstr("notes"));
   EXPECT_THAT(done.error().message, HasSubstr("b"));
   expect_unchanged(before);
+  expect_hosts("d3");
 }
 
 TEST_P(EngineTest, AFullTableOfANewCubeChangesNothing) {
@@ -185,20 +203,59 @@ TEST_P(EngineTest, AFullTableOfANewCubeChangesNothing) {
   expect_unchanged(before);
 }
 
-TEST_P(EngineTest, ADeviceThatIsTakenChangesNothing) {
-  if (hook() == Hook::tc) return;  // tcx shares devices
+TEST_P(EngineTest, ADeviceOfAnotherDaemonChangesNothing) {
+  make_chain();
+  State before;
+  {
+    const auto panel = must(engine::Panel::create(engine::family_of(hook())));
+    const auto object = must(bpf::ObjectFile::read(root_object(engine::family_of(hook()))));
+    engine::Root others =
+        must(engine::Root::attach(*panel, object, static_cast<int>(if_nametoindex("d3")), "d3", hook()));
+    before = state();
+    want_other_wiring_and_rules();
+    const Result<> done = path_.apply();
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::in_use);
+    EXPECT_THAT(done.error().message, HasSubstr("d3"));
+    expect_unchanged(before);
+    others.detach();
+    must(bpf::wait_for_running_programs());
+  }
+  path_.set_peer("a", "free", "d3");
+  must(path_.apply());
+  forward("a", "dev", 2);
+  must(path_.apply());
+  expect_arrives("d1", "d3");
+}
+
+// tcx shares devices with programs of other kinds; XDP does not.
+TEST_P(EngineTest, AForeignProgramOnTheDevice) {
   make_chain();
   path_.add_cube("other", probe(), hook(), {{"p", ""}});
   must(path_.apply());
+  // Nobody tells a program that runs outside a cube on which port a packet came.
+  for (std::uint32_t port = 0; port < PCN_MAX_PORTS; port++)
+    path_.set_element("other", "rules", port, rule{PROBE_HOST, 0, 0});
   const bpf::Link foreign = must(bpf::Link::attach(
       path_.cube("other").program(), static_cast<int>(if_nametoindex("d3")), engine::attach_point(hook()), "d3"));
-  const State before = state();
-  want_other_wiring_and_rules();
-  const Result<> done = path_.apply();
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, ErrorCode::in_use);
-  EXPECT_THAT(done.error().message, HasSubstr("d3"));
-  expect_unchanged(before);
+  const auto seen_by_foreign = [&] { return path_.element<seen>("other", "seen", std::uint32_t{0})->packets; };
+  const std::uint32_t seen_before = seen_by_foreign();
+  if (hook() == Hook::tc) {
+    path_.set_peer("a", "free", "d3");
+    forward("a", "free", 0);
+    must(path_.apply());
+    expect_arrives("d3", "d1");
+  } else {
+    const State before = state();
+    want_other_wiring_and_rules();
+    const Result<> done = path_.apply();
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::in_use);
+    EXPECT_THAT(done.error().message, HasSubstr("d3"));
+    expect_unchanged(before);
+    expect_hosts("d3");
+  }
+  EXPECT_EQ(seen_by_foreign(), seen_before + 1) << "the foreign program still runs";
 }
 
 TEST_P(EngineTest, AThousandRewiringsLeaveNothing) {
