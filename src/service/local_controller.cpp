@@ -417,6 +417,12 @@ void LocalController::follow_devices() {
     return std::none_of(all.begin(), all.end(),
                         [&](const auto& device) { return device.second.index == refused.first; });
   });
+  // One that was refused is tried again when it changes in what may have been the reason, or is brought up anew.
+  const auto still_refused = [&](const topology::Device& device) {
+    auto refusal = refused_devices_.find(device.index);
+    return refusal != refused_devices_.end() && refusal->second.device.up == device.up &&
+           refusal->second.device.mtu == device.mtu;
+  };
   // First without, then with each device that is new, so that one that is refused does not keep others down. Devices that
   // no port names do not matter.
   topology::Devices devices;
@@ -424,7 +430,7 @@ void LocalController::follow_devices() {
   for (const auto& [cube_name, cube] : topology_.cubes) {
     for (const auto& [port_name, port] : cube.ports) {
       auto device = all.find(port.peer);
-      if (device == all.end() || refused_devices_.contains(device->second.index)) continue;
+      if (device == all.end() || still_refused(device->second)) continue;
       if (is_wired(wiring_, device->second.index)) {
         devices.insert(*device);
       } else {
@@ -446,9 +452,12 @@ void LocalController::follow_devices() {
     const topology::Device& device = all.at(name);
     devices.emplace(name, device);
     if (auto done = rewire(); !done) {
-      log::error("device {} cannot be wired: {}", name, done.error().message);
-      refused_devices_.emplace(device.index, done.error().message);
+      Refusal& refusal = refused_devices_[device.index];
+      if (refusal.why != done.error().message) log::error("device {} cannot be wired: {}", name, done.error().message);
+      refusal = {device, done.error().message};
       devices.erase(name);
+    } else {
+      refused_devices_.erase(device.index);
     }
   }
 }

@@ -99,9 +99,13 @@ class LocalController : public Controller {
   topology::Wiring wiring_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::DeviceMonitor> devices_;
-  std::map<int, std::string> refused_devices_;  ///< interface index -> why
-  std::map<std::string, std::string> uuids_;    ///< of "cube" and "cube:port"
-  std::uint64_t epoch_ = 0;                     ///< tells this daemon's revisions from another's
+  struct Refusal {
+    topology::Device device;  ///< as it was then
+    std::string why;
+  };
+  std::map<int, Refusal> refused_devices_;    ///< by interface index
+  std::map<std::string, std::string> uuids_;  ///< of "cube" and "cube:port"
+  std::uint64_t epoch_ = 0;                   ///< tells this daemon's revisions from another's
   std::uint64_t revision_ = 0;
   /// When a cube's table was last swept, in seconds.
   std::map<std::string, std::map<std::string, std::uint64_t>> swept_;
