@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -166,6 +167,12 @@ class Daemon:
     def count_objects(self):
         found = self.objects()
         return {kind: sum(1 for entry in found if entry[0] == kind) for kind in ("prog", "map", "link")}
+
+    def freeze(self):
+        """Stops all its threads where they are, so that objects() misses nothing. kill() ends that."""
+        self.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: all(stat.read_text().rpartition(")")[2].split()[0] == "T"
+                               for stat in Path(f"/proc/{self.pid}/task").glob("*/stat")), "the daemon stands still")
 
     def kill(self):
         """kill -9: nothing is cleaned up."""

@@ -12,16 +12,19 @@ class Tap:
 
     _AUXDATA = struct.Struct("=IIIHHHH")
 
-    def __init__(self, namespace, device="eth0"):
-        self.socket = namespace.call(lambda: self._open(device))
+    EVERYTHING = 3  # ETH_P_ALL
+
+    def __init__(self, namespace, device="eth0", protocol=EVERYTHING):
+        """With a protocol, an EtherType, it receives what the stack does: on TC, everything else is seen before TC."""
+        self.socket = namespace.call(lambda: self._open(device, protocol))
 
     @staticmethod
-    def _open(device):
-        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    def _open(device, protocol):
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
         tap.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA: VLAN tags that the kernel took out of the frame
         tap.setsockopt(263, 23, 1)  # PACKET_IGNORE_OUTGOING
         tap.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)
-        tap.bind((device, 3))
+        tap.bind((device, protocol))
         return tap
 
     def send(self, *frames):

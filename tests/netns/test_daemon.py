@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Life of polycubed: start, several at once, sudden death, clean end, packages that are broken."""
 
+import http.client
 import itertools
 import json
+import os
+import random
 import resource
 import shutil
 import signal
@@ -14,12 +17,14 @@ from pathlib import Path
 import pytest
 
 from bpfobjects import existing_objects
-from chains import datastore, inserted, simplebridge, simpleforwarder, two_forwarders
+from chains import datastore, inserted, ports_value, simplebridge, simpleforwarder, two_forwarders
 from daemon import POLYCUBED, SERVICES, Daemon
 from harness import Lab
-from network import eventually, run
+from network import eventually
+from packages import model, package
 
 BPF = Path(__file__).parent / "bpf"
+SEED = int(os.environ.get("POLYCUBE_TEST_SEED", "1"))
 
 
 def test_ready_and_clean_end(lab):
@@ -101,45 +106,77 @@ def test_socket_of_a_dead_daemon_is_replaced(lab):
     daemon.assert_nothing_left()
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.12, 0.2, 0.33])
-def test_killed_in_the_middle_of_transactions(lab, hook, delay):
+class Writers:
+    """Clients that send these requests over and over, each its own list, until the daemon is gone."""
+
+    def __init__(self, daemon, *lists):
+        self.daemon = daemon
+        self.statuses = set()
+        self.interrupted = 0
+        self.threads = [threading.Thread(target=self._write, args=(requests,)) for requests in lists]
+        for thread in self.threads:
+            thread.start()
+
+    def _write(self, requests):
+        for method, path, body in itertools.cycle(requests):
+            try:
+                self.statuses.add(self.daemon.data(method, path, body).status)
+            except ConnectionRefusedError:
+                return
+            except (OSError, http.client.HTTPException):
+                self.interrupted += 1  # sent, and no answer
+                return
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+
+
+def forwarders(hook, first, second):
+    """Body of a request for first - sf1 - sf2 - second."""
+    rows = [{"inport": one, "action": "forward", "outport": other} for one, other in (("p1", "p2"), ("p2", "p1"))]
+    return datastore(simpleforwarder=[{**ports_value(name, **peers), "type": hook, "actions": rows} for name, peers in
+                                      (("sf1", {"p1": first, "p2": "sf2:p1"}), ("sf2", {"p1": "sf1:p2", "p2": second}))])
+
+
+def test_killed_in_the_middle_of_transactions(lab, hook):
+    """Whatever it was doing, the kernel takes everything back, and it starts again in the same place."""
+    choose = random.Random(f"{SEED} {hook}")
+    a, b, c, d = (lab.station(name) for name in "abcd")
+    a.neighbours(b)
+    b.neighbours(a)
     daemon = lab.daemon()
-    a, b = two_forwarders(lab, daemon, hook)
-    bodies = [datastore(**services) for services in inserted(hook)]
-    states = set()
-
-    def shape():
-        data = daemon.configuration()[0]["ietf-restconf:data"]
-        cubes = [cube for entries in data.values() if isinstance(entries, list) for cube in entries]
-        wires = [(cube["name"], port["name"], port["peer"]) for cube in cubes for port in cube.get("ports", [])]
-        return repr(sorted(wires))
-
-    for body in bodies:
-        assert daemon.data("PATCH", body=body).status == 204
-        states.add(shape())
-
-    def write():
-        try:
-            for body in itertools.cycle(bodies):
-                daemon.data("PATCH", body=body)
-        except Exception:  # noqa: the daemon dies on purpose
-            pass
-
-    writers = [threading.Thread(target=write) for _ in range(4)]
-    for thread in writers:
-        thread.start()
-    time.sleep(delay)
-    daemon.kill()
-    for thread in writers:
-        thread.join()
-
-    daemon.start()
-    states.add("[]")  # a daemon that begins anew
-    assert shape() in states, "neither the one nor the other: half a transaction survived"
-    for cube in ("hw", "sf1", "sf2"):
-        daemon.ctl("del", cube)
-    simpleforwarder(daemon, "sf3", hook, a.port, b.port)
-    a.ping(b)
+    empty = daemon.configuration()[0]
+    into, out = (datastore(**services) for services in inserted(hook))
+    bridge = {"name": "br", "type": hook,
+              "ports": [{"name": "p1", "peer": c.port}, {"name": "p2", "peer": d.port}, {"name": "p3", "peer": "hw2:p1"}]}
+    hello = {"name": "hw2", "type": hook, "ports": [{"name": "p1", "peer": "br:p3"}]}
+    come_and_go = [("PATCH", "", datastore(simplebridge=[bridge], helloworld=[hello])),
+                   ("DELETE", "simplebridge:simplebridge=br", None), ("DELETE", "helloworld:helloworld=hw2", None)]
+    interrupted = 0
+    for number in range(6):
+        assert daemon.data("PATCH", body=forwarders(hook, a.port, b.port)).status == 204
+        a.ping(b)
+        ping = lab.ping(a, b, count=1_000_000, interval=0.002)
+        delay = choose.uniform(0.0, 0.3)
+        writers = Writers(daemon, [("PATCH", "", into), ("PATCH", "", out)], come_and_go)
+        time.sleep(delay)
+        if number % 2:
+            daemon.freeze()  # to know what it has in that very moment
+        daemon.kill()
+        # The injector's veth pair goes away with the namespace of its other end, which the process alone held.
+        eventually(lambda: not daemon.ever_owned & existing_objects(),
+                   f"round {number}, killed after {delay:.3f} s: no program, map or link is left")
+        eventually(lambda: set(lab.host.devices()) == lab.host_devices, f"round {number}: no device is left")
+        assert "prog" not in lab.host.run("ip", "link", "show"), "no XDP program is left"
+        writers.join()
+        ping.close()
+        assert all(status < 500 for status in writers.statuses), writers.statuses
+        interrupted += writers.interrupted
+        assert daemon.socket.exists() and not a.reaches(b)
+        daemon.start()
+        assert daemon.configuration()[0] == empty, "half a transaction survived"
+    assert interrupted, "no request was interrupted"
     assert daemon.stop() == 0
     daemon.assert_nothing_left()
 
@@ -255,30 +292,6 @@ def test_socket_is_for_its_owner_only(lab):
 
 
 # ---- packages --------------------------------------------------------------------------------------------------------
-
-
-def package(folder, name, model, source=None):
-    """A service package: its model, and its objects when there is a source."""
-    target = folder / name
-    target.mkdir(parents=True)
-    (target / f"{name}.yang").write_text(model)
-    if source:
-        root = Path(__file__).resolve().parents[2]
-        arch = run("gcc", "-print-multiarch").strip()
-        for hook in ("tc", "xdp"):
-            run("clang-19", "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-std=gnu11", f"-I{root}/sdk/bpf",
-                f"-I/usr/include/{arch}", f"-DPCN_HOOK_{hook.upper()}", "-c", source, "-o", target / f"{name}.{hook}.o")
-
-
-def model(name):
-    return f"""module {name} {{
-  yang-version 1.1; namespace "urn:polycube:{name}"; prefix {name};
-  import polycube-base {{ prefix pcn; }}
-  pcn:service "Test service"; pcn:service-version "1.0.0";
-  revision 2026-01-01;
-  list {name} {{ key name; uses pcn:standard-cube; }}
-}}
-"""
 
 
 @pytest.fixture
