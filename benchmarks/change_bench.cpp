@@ -87,6 +87,8 @@ Result<> measure(Report& report, Daemon& daemon, const Field& field, const std::
 }
 
 constexpr const char* cube_path = "/simpleforwarder:simpleforwarder=f";
+constexpr const char* destination_address = "02:00:00:00:00:02";  // of make_frame()
+constexpr const char* bridge_path = "/simplebridge:simplebridge=br";
 
 Change action_change() {
   Change change{fmt::format("{}/actions=p0", cube_path), {}};
@@ -97,9 +99,28 @@ Change action_change() {
   return change;
 }
 
+/// `leaf` is qualified; `path` leads to it.
+Change leaf_change(const std::string& path, const std::string& leaf, const std::string& first,
+                   const std::string& second) {
+  return {path, {nlohmann::json{{leaf, first}}.dump(), nlohmann::json{{leaf, second}}.dump()}};
+}
+
 Change peer_change(const std::string& port, const std::string& first, const std::string& second) {
-  const auto body = [](const std::string& peer) { return nlohmann::json{{"simpleforwarder:peer", peer}}.dump(); };
-  return {fmt::format("{}/ports={}/peer", cube_path, port), {body(first), body(second)}};
+  return leaf_change(fmt::format("{}/ports={}/peer", cube_path, port), "simpleforwarder:peer", first, second);
+}
+
+std::string nth_address(unsigned i) {
+  return fmt::format("02:00:01:{:02x}:{:02x}:{:02x}", i >> 16, i >> 8 & 255, i & 255);
+}
+
+/// A bridge whose filtering database has many entries; the one for the packets' destination leads to the first sink.
+nlohmann::json bridge_json(const std::string& hook, unsigned entries) {
+  nlohmann::json database = nlohmann::json::array({{{"address", destination_address}, {"port", "p1"}}});
+  for (unsigned i = 1; i < entries; i++) database.push_back({{"address", nth_address(i)}, {"port", "p0"}});
+  return {{"name", "br"},
+          {"type", hook},
+          {"ports", {{{"name", "p0"}, {"peer", "b"}}, {{"name", "p1"}, {"peer", "g0:p0"}}, {{"name", "p2"}}}},
+          {"fdb", {{"entry", std::move(database)}}}};
 }
 
 Result<> create(Daemon& daemon, const std::vector<nlohmann::json>& cubes) {
@@ -109,6 +130,29 @@ Result<> create(Daemon& daemon, const std::vector<nlohmann::json>& cubes) {
 Result<> remove(Daemon& daemon, const std::vector<std::string>& names) {
   for (const std::string& name : names) PCN_TRY(daemon.remove("/simpleforwarder:simpleforwarder=" + name));
   return {};
+}
+
+/// The time must not grow with what the change does not touch.
+Result<> measure_large(Report& report, const Effort& effort, Daemon& daemon, const std::string& hook,
+                       const Field& field) {
+  const std::string size = fmt::format("{} entries", effort.entries);
+  const nlohmann::json bridge = bridge_json(hook, effort.entries);
+  const nlohmann::json forwarders = {forwarder_json("g0", hook, {"br:p1", "c0"}),
+                                     forwarder_json("g1", hook, {"br:p1", "c1"})};
+  PCN_TRY(daemon.post(
+      "",
+      nlohmann::json{{"simplebridge:simplebridge", {bridge}}, {"simpleforwarder:simpleforwarder", forwarders}}.dump()));
+  PCN_TRY(measure(report, daemon, field, fmt::format("{}: peer of a port of a bridge with {}", hook, size),
+                  leaf_change(fmt::format("{}/ports=p1/peer", bridge_path), "simplebridge:peer", "g0:p0", "g1:p0"),
+                  effort.changes));
+  PCN_TRY(daemon.patch("/simpleforwarder:simpleforwarder=g1/ports=p0/peer", R"({"simpleforwarder:peer":"br:p2"})"));
+  PCN_TRY(daemon.patch(fmt::format("{}/ports=p2/peer", bridge_path), R"({"simplebridge:peer":"g1:p0"})"));
+  PCN_TRY(measure(report, daemon, field, fmt::format("{}: one of the {} of a bridge", hook, size),
+                  leaf_change(fmt::format("{}/fdb/entry={}/port", bridge_path, destination_address),
+                              "simplebridge:port", "p1", "p2"),
+                  effort.changes));
+  PCN_TRY(daemon.remove(bridge_path));
+  return remove(daemon, {"g0", "g1"});
 }
 
 Result<> measure_hook(Report& report, const Effort& effort, Daemon& daemon, const Field& field,
@@ -126,7 +170,8 @@ Result<> measure_hook(Report& report, const Effort& effort, Daemon& daemon, cons
   PCN_TRY(create(daemon, {forwarder_json("f", hook, {"b", "c0"})}));
   PCN_TRY(measure(report, daemon, field, hook + ": peer of a port, another device", peer_change("p1", "c0", "c1"),
                   effort.changes));
-  return remove(daemon, {"f"});
+  PCN_TRY(remove(daemon, {"f"}));
+  return measure_large(report, effort, daemon, hook, field);
 }
 
 }  // namespace

@@ -194,13 +194,19 @@ Result<> Builder::add_list(lyd_node* parent, const lysc_node* list, const Value&
   return {};
 }
 
+Result<lyd_node*> Builder::find_equal(lyd_node* parent, const lyd_node* entry) const {
+  lyd_node* found = nullptr;
+  if (lyd_child(parent) && lyd_find_sibling_first(lyd_child(parent), entry, &found) == LY_SUCCESS) return found;
+  return fetch_ ? fetch_(parent, entry) : Result<lyd_node*>(nullptr);
+}
+
 Result<> Builder::add_entry(lyd_node* parent, lyd_node* scratch, const lysc_node* list, const Value& value, Mode mode) {
   auto keys = entry_keys(list, value, {});
   if (!keys) return at(keys.error(), child_path(parent, list) + (keys.error().path.empty() ? "" : keys.error().path));
   NodePtr entry(new_entry(scratch, list, *keys));
   if (!entry) return key_error(list, *keys, child_path(parent, list));
-  lyd_node* found = nullptr;
-  if (lyd_child(parent) && lyd_find_sibling_first(lyd_child(parent), entry.get(), &found) == LY_SUCCESS) {
+  PCN_ASSIGN(lyd_node * found, find_equal(parent, entry.get()));
+  if (found) {
     if (is_marked(found))
       return at(Error{ErrorCode::invalid_value,
                       fmt::format("{} '{}' is given twice", singular(list->name), fmt::join(*keys, " ")),

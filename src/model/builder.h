@@ -5,6 +5,8 @@
 /// Threading: as the tree.
 #pragma once
 
+#include <functional>
+
 #include "model/input.h"
 #include "model/yang.h"
 
@@ -12,8 +14,14 @@ namespace polycube::model {
 
 class Builder {
  public:
-  /// `pass` marks the nodes of this body (> 0). `operation`: the values are input of an operation, not configuration.
-  explicit Builder(std::uintptr_t pass, bool operation = false) : pass_(pass), operation_(operation) {}
+  /// Gives the list entry with the keys of `wanted` that is below `parent` but was not copied yet; or null.
+  using Fetch = std::function<Result<lyd_node*>(lyd_node* parent, const lyd_node* wanted)>;
+
+  /// `pass` marks the nodes of this body (> 0).
+  Builder(std::uintptr_t pass, Fetch fetch) : pass_(pass), fetch_(std::move(fetch)) {}
+
+  /// For values that are input of an operation, not configuration.
+  Builder() : operation_(true) {}
 
   /// Whether instances of the body must be new (POST) or are merged into those that are there.
   enum class Mode { create, merge };
@@ -42,8 +50,11 @@ class Builder {
   void mark(lyd_node* node) const { node->priv = reinterpret_cast<void*>(pass_); }
   [[nodiscard]] bool is_marked(const lyd_node* node) const { return node->priv == reinterpret_cast<void*>(pass_); }
 
-  std::uintptr_t pass_;
-  bool operation_;
+  [[nodiscard]] Result<lyd_node*> find_equal(lyd_node* parent, const lyd_node* entry) const;
+
+  std::uintptr_t pass_ = 1;
+  bool operation_ = false;
+  Fetch fetch_;
 };
 
 /// The schema child that a member of an object below `parent` names. Errors: unknown_element.

@@ -200,20 +200,20 @@ Error validation_error(const ly_ctx* context, const lyd_node* tree) {
   return error;
 }
 
-Result<> complete(DataTree& cube, const DataTree* before, const ServiceModel& service) {
-  const Schema::Details& details = cube.schema()->details();
-  const ly_ctx* context = cube.schema()->context();
-  const lyd_node* old = before ? before->forest() : nullptr;
-  PCN_TRY(resolve_references(cube.forest(), old, details));
+Result<> complete(WorkingCopy& cube, const ServiceModel& service) {
+  DataTree& now = cube.now();
+  const ly_ctx* context = now.schema()->context();
+  PCN_TRY(resolve_references(cube));
   ly_err_clean(const_cast<ly_ctx*>(context), nullptr);
-  lyd_node* forest = cube.forest();
+  lyd_node* forest = now.forest();
   const LY_ERR error = lyd_validate_module(&forest, service.list->module, LYD_VALIDATE_NO_STATE, nullptr);
-  cube.reset_forest(forest);
+  now.reset_forest(forest);
   if (error != LY_SUCCESS) return tl::unexpected<Error>(validation_error(context, forest));
   // Validation may have added default values that refer, or removed targets whose `when` no longer holds.
-  PCN_TRY(resolve_references(cube.forest(), old, details));
-  if (old) PCN_TRY(InitOnly(details).check(cube.forest(), old));
-  cube.freeze();
+  PCN_TRY(resolve_references(cube));
+  if (const DataTree* before = cube.before())
+    PCN_TRY(InitOnly(now.schema()->details()).check(now.forest(), before->forest()));
+  now.freeze();
   return {};
 }
 

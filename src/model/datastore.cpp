@@ -14,19 +14,14 @@ namespace polycube::model {
 
 namespace {
 
-/// The cubes that a series of edits touches: copies on first touch, so that nothing published changes.
+/// The cubes that a series of edits touches.
 class Workspace {
  public:
-  struct Slot {
-    CubeTree before;                ///< null: did not exist
-    std::unique_ptr<DataTree> now;  ///< null: does not exist (any more)
-  };
-
   explicit Workspace(const Datastore& store) : store_(store) {}
 
   [[nodiscard]] bool exists(const CubeId& id) const {
-    const auto touched = slots_.find(id);
-    return touched != slots_.end() ? touched->second.now != nullptr : store_.cubes().count(id) != 0;
+    const auto touched = cubes_.find(id);
+    return touched != cubes_.end() ? touched->second.exists() : store_.cubes().count(id) != 0;
   }
 
   /// The cube of this name in another service, if there is one.
@@ -42,61 +37,52 @@ class Workspace {
     for (const auto& [id, tree] : store_.cubes()) {
       if ((!service || id.service == *service) && exists(id)) ids.push_back(id);
     }
-    for (const auto& [id, slot] : slots_) {
-      if ((!service || id.service == *service) && slot.now && !store_.cubes().count(id)) ids.push_back(id);
+    for (const auto& [id, cube] : cubes_) {
+      if ((!service || id.service == *service) && cube.exists() && !store_.cubes().count(id)) ids.push_back(id);
     }
     return ids;
   }
 
-  /// The slot of a cube, with a tree to change if the cube exists.
-  Result<Slot*> touch(const CubeId& id, bool copy = true) {
-    const auto found = slots_.find(id);
-    if (found != slots_.end()) return &found->second;
-    Slot slot;
-    if (const auto published = store_.cubes().find(id); published != store_.cubes().end()) {
-      slot.before = published->second;
-      if (copy) {
-        PCN_ASSIGN(DataTree tree, slot.before->duplicate());
-        slot.now = std::make_unique<DataTree>(std::move(tree));
-      }
-    }
-    return &slots_.emplace(id, std::move(slot)).first->second;
+  /// A cube that exists, to be changed.
+  Result<WorkingCopy*> touch(const CubeId& id) {
+    const auto [entry, added] = reserve(id);
+    if (added) PCN_TRY(entry->second.open());
+    return &entry->second;
   }
 
-  Result<> put(const CubeId& id, NodePtr entry) {
-    PCN_ASSIGN(Slot * slot, touch(id, false));
-    slot->now = std::make_unique<DataTree>(store_.schema(), entry.release());
-    return {};
+  void put(const CubeId& id, NodePtr entry) {
+    reserve(id).first->second.replace(std::make_unique<DataTree>(store_.schema(), entry.release()));
   }
 
-  Result<> erase(const CubeId& id) {
-    PCN_ASSIGN(Slot * slot, touch(id, false));
-    slot->now.reset();
-    return {};
+  void erase(const CubeId& id) { reserve(id).first->second.replace(nullptr); }
+
+  /// As WorkingCopy::fetch(), for `parent` in any of the cubes, or in a tree that is none yet.
+  Result<lyd_node*> fetch(lyd_node* parent, const lyd_node* wanted) {
+    const lyd_node* root = parent;
+    while (lyd_parent(root)) root = lyd_parent(root);
+    const auto cube = cubes_.find({root->schema->module->name, std::string(text_of(lyd_child(root)))});
+    const bool inside = cube != cubes_.end() && cube->second.exists() && cube->second.now().forest() == root;
+    return inside ? cube->second.fetch(parent, wanted) : Result<lyd_node*>(nullptr);
   }
 
   /// Completes and validates what was touched.
   Result<std::map<CubeId, Candidate::Change>> finish() {
     std::map<CubeId, Candidate::Change> changes;
-    for (auto& [id, slot] : slots_) {
-      if (!slot.before && !slot.now) continue;
-      if (slot.now) {
-        PCN_TRY(complete(*slot.now, slot.before.get(), *store_.schema()->service(id.service)));
-        if (slot.before && same(*slot.before, *slot.now)) continue;
-      }
-      changes[id] = {slot.before, CubeTree(std::move(slot.now))};
+    for (auto& [id, cube] : cubes_) {
+      if (cube.exists()) PCN_TRY(complete(cube, *store_.schema()->service(id.service)));
+      if (!cube.is_unchanged()) changes.emplace(id, cube.release());
     }
     return changes;
   }
 
  private:
-  static bool same(const DataTree& a, const DataTree& b) {
-    return lyd_compare_siblings(a.forest(), b.forest(), LYD_COMPARE_FULL_RECURSION | LYD_COMPARE_DEFAULTS) ==
-           LY_SUCCESS;
+  std::pair<std::map<CubeId, WorkingCopy>::iterator, bool> reserve(const CubeId& id) {
+    const auto running = store_.cubes().find(id);
+    return cubes_.try_emplace(id, running == store_.cubes().end() ? nullptr : running->second);
   }
 
   const Datastore& store_;
-  std::map<CubeId, Slot> slots_;
+  std::map<CubeId, WorkingCopy> cubes_;
 };
 
 tl::unexpected<Error> error_at(ErrorCode code, std::string message, std::string path) {
@@ -107,7 +93,11 @@ tl::unexpected<Error> error_at(ErrorCode code, std::string message, std::string 
 class Editor {
  public:
   Editor(const Schema& schema, Workspace& workspace, const Edit& edit, std::uintptr_t pass)
-      : schema_(schema), workspace_(workspace), edit_(edit), builder_(pass) {}
+      : schema_(schema),
+        workspace_(workspace),
+        edit_(edit),
+        builder_(pass,
+                 [&workspace](lyd_node* parent, const lyd_node* wanted) { return workspace.fetch(parent, wanted); }) {}
 
   Result<> run() {
     PCN_ASSIGN(path_, match_path(schema_, edit_.path));
@@ -259,8 +249,8 @@ class Editor {
       return error_at(ErrorCode::invalid_value, fmt::format("cube '{}' is given twice", id.name), path);
     if (workspace_.exists(id)) {
       if (!may_exist) return error_at(ErrorCode::data_exists, fmt::format("cube '{}' exists already", id.name), path);
-      PCN_ASSIGN(Workspace::Slot * slot, workspace_.touch(id));
-      return builder_.fill_entry(slot->now->forest(), object);
+      PCN_ASSIGN(WorkingCopy * cube, workspace_.touch(id));
+      return builder_.fill_entry(cube->now().forest(), object);
     }
     PCN_ASSIGN(NodePtr entry, builder_.make_top_entry(service.list, object));
     PCN_TRY(create_cube(id, std::move(entry)));
@@ -273,7 +263,8 @@ class Editor {
     if (const auto other = workspace_.other_service(id))
       return error_at(ErrorCode::data_exists, fmt::format("cube '{}' exists already, of service {}", id.name, *other),
                       id.service + ':' + id.service + '=' + encode_key(id.name));
-    return workspace_.put(id, std::move(entry));
+    workspace_.put(id, std::move(entry));
+    return {};
   }
 
   /// Cubes out of an object whose members are lists of services.
@@ -310,7 +301,7 @@ class Editor {
 
   /// PUT of many cubes begins with it: those that the body does not have go, the others are made anew.
   Result<> erase_all(const std::string* service) {
-    for (const auto& id : workspace_.all(service)) PCN_TRY(workspace_.erase(id));
+    for (const auto& id : workspace_.all(service)) workspace_.erase(id);
     return {};
   }
 
@@ -347,14 +338,18 @@ class Editor {
 
   Result<> edit_cube() {
     const bool exists = workspace_.exists(id_);
-    if (edit_.method == Method::remove) return exists ? workspace_.erase(id_) : Result<>(missing(path_.text()));
+    if (edit_.method == Method::remove) {
+      if (!exists) return missing(path_.text());
+      workspace_.erase(id_);
+      return {};
+    }
     if (edit_.method == Method::post)
       return exists ? create_children(path_.nodes.size()) : Result<>(missing(path_.text()));
     if (!exists && edit_.method == Method::patch) return missing(path_.text());
     PCN_ASSIGN(const Value entry, target_entry());
     if (edit_.method == Method::patch) {
-      PCN_ASSIGN(Workspace::Slot * slot, workspace_.touch(id_));
-      return builder_.fill_entry(slot->now->forest(), entry);
+      PCN_ASSIGN(WorkingCopy * cube, workspace_.touch(id_));
+      return builder_.fill_entry(cube->now().forest(), entry);
     }
     PCN_ASSIGN(NodePtr made, builder_.make_top_entry(path_.target(), entry));
     created = !exists;
@@ -367,8 +362,8 @@ class Editor {
   /// The data node of the first `count` steps of the path. Non-presence containers are made where they are not.
   Result<lyd_node*> parent_node(std::size_t count) {
     if (!workspace_.exists(id_)) return missing(path_.text(1));
-    PCN_ASSIGN(Workspace::Slot * slot, workspace_.touch(id_));
-    lyd_node* node = slot->now->forest();
+    PCN_ASSIGN(WorkingCopy * cube, workspace_.touch(id_));
+    lyd_node* node = cube->now().forest();
     for (std::size_t i = 1; i < count; ++i) {
       const lysc_node* schema = path_.nodes[i];
       PCN_ASSIGN(lyd_node * child, find_step(node, i));
@@ -381,11 +376,19 @@ class Editor {
   }
 
   /// The instance of step `i` below `parent`, or null. Errors: invalid_value for keys that can be none.
-  Result<lyd_node*> find_step(lyd_node* parent, std::size_t i) const {
+  Result<lyd_node*> find_step(lyd_node* parent, std::size_t i) {
     const lysc_node* schema = path_.nodes[i];
     if (!(schema->nodetype & (LYS_LIST | LYS_LEAFLIST))) return find_single(lyd_child(parent), schema);
     PCN_ASSIGN(const auto keys, step_keys(i));
-    return find_entry(lyd_child(parent), schema, keys);
+    if (lyd_node* entry = find_entry(lyd_child(parent), schema, keys)) return entry;
+    PCN_ASSIGN(WorkingCopy * cube, workspace_.touch(id_));
+    return cube->fetch(parent, schema, keys);
+  }
+
+  /// What is replaced, removed, or must not exist, as a whole has to be there as a whole.
+  Result<> fetch_all(const lyd_node* parent, const lysc_node* child) {
+    PCN_ASSIGN(WorkingCopy * cube, workspace_.touch(id_));
+    return cube->fetch_all(parent, child);
   }
 
   Result<std::vector<std::string>> step_keys(std::size_t i) const {
@@ -403,6 +406,8 @@ class Editor {
   Result<> edit_inside() {
     if (edit_.method == Method::post) return create_children(path_.nodes.size());
     PCN_ASSIGN(lyd_node * parent, parent_node(path_.nodes.size() - 1));
+    const bool whole = !path_.is_instance() || path_.target()->nodetype == LYS_CONTAINER;
+    if (whole && edit_.method != Method::patch) PCN_TRY(fetch_all(parent, path_.target()));
     if (!path_.is_instance()) return edit_whole_list(parent);
     PCN_ASSIGN(lyd_node * node, find_step(parent, path_.nodes.size() - 1));
     switch (edit_.method) {
@@ -427,6 +432,7 @@ class Editor {
     if (is_key(*node))
       return error_at(ErrorCode::data_exists, fmt::format("{} is the key and exists already", member.name),
                       path_.text());
+    if ((*node)->nodetype == LYS_CONTAINER) PCN_TRY(fetch_all(parent, *node));
     const bool list = (*node)->nodetype & (LYS_LIST | LYS_LEAFLIST);
     std::size_t instances = 1;
     if (list && is_config(*node)) {
@@ -580,12 +586,28 @@ Result<Candidate> Datastore::edit(const std::vector<Edit>& edits) const {
   return candidate;
 }
 
-void Datastore::publish(const Candidate& candidate) {
-  for (const auto& [id, change] : candidate.changes) {
-    if (change.after)
-      cubes_[id] = change.after;
-    else
+namespace {
+
+CubeTree copy_of(const DataTree& tree) {
+  auto copy = tree.duplicate();
+  if (!copy) throw std::bad_alloc();
+  copy->freeze();
+  return std::make_shared<const DataTree>(std::move(*copy));
+}
+
+}  // namespace
+
+void Datastore::publish(Candidate& candidate) {
+  for (auto& [id, change] : candidate.changes) {
+    if (!change.after) {
       cubes_.erase(id);
+    } else if (!change.selection) {
+      cubes_[id] = change.after;
+    } else {
+      CubeTree& running = cubes_.at(id);
+      if (running.use_count() > 1) running = copy_of(*running);
+      take_over(running->forest(), change.before->forest(), change.after->forest(), schema_->details());
+    }
   }
 }
 

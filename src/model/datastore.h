@@ -2,8 +2,9 @@
 /// The running configuration: one data tree per cube.
 /// Why: a request costs in proportion to the cubes it touches, not to the machine's whole configuration; models cannot
 /// refer across cubes (peers are checked by the topology).
-/// Invariants: every tree is valid and holds its defaults (implicit nodes); trees are immutable once published.
-/// Threading: not synchronised; the controller serialises edits and guards reads (service/controller.h).
+/// Invariants: every tree is valid and holds its defaults (implicit nodes); trees change in publish() only.
+/// Threading: not synchronised; the controller serialises edits and guards reads (service/controller.h): publish()
+/// alone, everything else side by side.
 /// Source: RFC 8040 (RESTCONF) sections 3.5, 4 and 4.8; RFC 6243 (with-defaults); RFC 7951 (JSON).
 #pragma once
 
@@ -47,6 +48,9 @@ struct Candidate {
   struct Change {
     CubeTree before;
     CubeTree after;
+    /// Both trees leave out the same entries of lists that are bound to tables: some of those that the edit does not
+    /// touch. What is outside of such lists, the ports above all, is whole.
+    bool selection = false;
   };
   std::map<CubeId, Change> changes;
   bool created = false;  ///< the target resource was created (201) rather than changed (204)
@@ -95,8 +99,9 @@ class Datastore {
   /// Several edits, in order, as one candidate.
   [[nodiscard]] Result<Candidate> edit(const std::vector<Edit>& edits) const;
 
-  /// Makes a candidate the running configuration.
-  void publish(const Candidate& candidate);
+  /// Makes a candidate the running configuration. What it changes is moved out of the candidate: of its changes only
+  /// remains whether there was a cube before and is one after. A tree that somebody else holds is copied first.
+  void publish(Candidate& candidate);
 
  private:
   std::shared_ptr<const Schema> schema_;

@@ -29,11 +29,24 @@ struct Reference {
   bool follows = false;
 };
 
+/// A checked leafref in a standalone list that refers to something outside the entry.
+struct OutwardReference {
+  const Reference* reference = nullptr;
+  const lysc_node* list = nullptr;
+  std::vector<const lysc_node*> path;  ///< from below the list down to the leaf
+};
+
 struct Schema::Details {
   std::unordered_map<const lysc_node*, Reference> references;  ///< checked here instead of by libyang
-  std::unordered_set<const lysc_node*> above_references;       ///< nodes that have one of them below
-  std::unordered_set<const lysc_node*> above_init_only;  ///< nodes that have a pcn:init-only leaf below, or are one
-  std::map<std::string, std::string> sources;            ///< YANG text by module
+  /// Lists bound to tables whose entries stand for themselves: none of them can make anything else invalid, and only
+  /// its own content, or the going away of what an OutwardReference names, can make it so. Hence a transaction needs
+  /// only those entries that it touches (working_copy.h). They are in plain containers of the cube.
+  std::unordered_set<const lysc_node*> standalone;
+  std::unordered_set<const lysc_node*> above_standalone;  ///< the cube list and the containers on the way down
+  std::vector<OutwardReference> outward;
+  std::unordered_set<const lysc_node*> above_references;  ///< nodes that have one of them below
+  std::unordered_set<const lysc_node*> above_init_only;   ///< nodes that have a pcn:init-only leaf below, or are one
+  std::map<std::string, std::string> sources;             ///< YANG text by module
 
   /// The leaf that a leafref refers to, or null.
   [[nodiscard]] const lysc_node* target(const lysc_node* leaf) const {
@@ -44,6 +57,9 @@ struct Schema::Details {
 
 /// Fills in references and init-only of one module, and takes the existence check of these leafrefs from libyang.
 void derive_details(const lys_module* module, Schema::Details& details);
+
+/// Fills in what is said of standalone lists, after derive_details().
+void derive_standalone(const lys_module* module, Schema::Details& details);
 
 /// Derives the table bindings and clears of a service. Errors name the node and what is wrong.
 [[nodiscard]] Result<> derive_bindings(const Schema::Details& details, ServiceModel& service);

@@ -23,20 +23,20 @@ std::shared_ptr<const Schema> load() {
 
 Datastore start() {
   Datastore store(load());
-  const auto made = store.edit(Edit{Method::post, "", R"({
+  auto made = store.edit(Edit{Method::post, "", R"({
     "simpleforwarder:simpleforwarder": [{"name": "sf", "ports": [{"name": "p1"}, {"name": "p2"}],
                                          "actions": [{"inport": "p1", "action": "forward", "outport": "p2"}]}],
     "simplebridge:simplebridge": [{"name": "b", "ports": [{"name": "p1"}],
                                    "fdb": {"entry": [{"address": "02:00:00:00:00:01", "port": "p1"}]}}],
     "alltypes:alltypes": [{"name": "a", "ports": [{"name": "p1"}]}]})",
-                                    Format::json});
+                              Format::json});
   if (!made) std::abort();
   store.publish(*made);
   return store;
 }
 
 /// What was accepted must print, and the print of each cube must be accepted as its replacement.
-void check(const Candidate& candidate, const Datastore& store) {
+void check(Candidate& candidate, const Datastore& store) {
   Datastore copy = store;
   copy.publish(candidate);
   for (const auto& [id, change] : candidate.changes) {
@@ -45,7 +45,7 @@ void check(const Candidate& candidate, const Datastore& store) {
     for (const Format format : {Format::json, Format::xml}) {
       ReadOptions options;
       options.format = format;
-      const auto text = print(*change.after, path, options);
+      const auto text = print(**copy.find(id.name), path, options);
       if (!text) std::abort();
       const auto again = copy.edit(Edit{Method::put, path, *text, format});
       if (!again) std::abort();
@@ -69,6 +69,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)resolve(*store.schema(), edit.path);
   (void)parse_input(*store.schema(), edit.path, edit.body, edit.format);
   for (const auto& [id, tree] : store.cubes()) (void)print(*tree, edit.path, {});
-  if (const auto candidate = store.edit(edit)) check(*candidate, store);
+  if (auto candidate = store.edit(edit)) check(*candidate, store);
   return 0;
 }

@@ -112,7 +112,7 @@ Result<std::map<std::string, std::string>> parse_input(const Schema& schema, std
                                                        std::string_view body, Format format) {
   PCN_ASSIGN(Operation operation, make_operation(schema, path));
   PCN_ASSIGN(const Value content, input_content(schema, operation.node->schema, body, format));
-  PCN_TRY(Builder(1, true).add_members(operation.node, content, Builder::Mode::merge));
+  PCN_TRY(Builder().add_members(operation.node, content, Builder::Mode::merge));
   ly_err_clean(schema.context(), nullptr);
   if (lyd_validate_op(operation.forest.get(), nullptr, LYD_TYPE_RPC_YANG, nullptr) != LY_SUCCESS) {
     Error error = validation_error(schema.context(), operation.forest.get());

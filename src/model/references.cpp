@@ -53,20 +53,6 @@ const lyd_node* start_of(const lyd_node* leaf, const Reference& reference) {
   return node;
 }
 
-/// The node of another state of the same cube that is the same instance as `node`.
-const lyd_node* counterpart(const lyd_node* forest, const lyd_node* node) {
-  if (!node || !forest) return nullptr;
-  const lyd_node* parent = lyd_parent(node);
-  const lyd_node* siblings = forest;
-  if (parent) {
-    const lyd_node* other = counterpart(forest, parent);
-    if (!other) return nullptr;
-    siblings = lyd_child(other);
-  }
-  lyd_node* match = nullptr;
-  return siblings && lyd_find_sibling_first(siblings, node, &match) == LY_SUCCESS ? match : nullptr;
-}
-
 /// What the target of a reference is called: "port" for ports/name.
 std::string target_noun(const Reference& reference) {
   const lysc_node* list = data_parent(reference.down.back());
@@ -154,13 +140,53 @@ class Resolver {
   std::vector<lyd_node*> gone_;
 };
 
+/// Whether a leaf at `path` below `node` has one of the values.
+bool has_value(const lyd_node* node, const std::vector<const lysc_node*>& path, std::size_t level,
+               const Targets& values) {
+  lyd_node* child = first_instance(lyd_child(node), path[level]);
+  for (; child; child = next_instance(child)) {
+    if (level + 1 == path.size() ? values.count(text_of(child)) != 0 : has_value(child, path, level + 1, values))
+      return true;
+  }
+  return false;
+}
+
+/// Where an outward reference starts: the same node for all entries of the list, since it is above them.
+lyd_node* start_of(lyd_node* cube, const OutwardReference& outward) {
+  if (outward.reference->absolute) return nullptr;
+  const lysc_node* schema = outward.reference->leaf;
+  for (unsigned i = 0; schema && i < outward.reference->up; ++i) schema = data_parent(schema);
+  return schema ? only_instance(cube, schema) : nullptr;
+}
+
+/// Fetches the entries that refer to what the edit removed.
+Result<> fetch_dangling(WorkingCopy& cube) {
+  if (!cube.before()) return {};
+  TargetSets now(cube.now().forest());
+  TargetSets before(cube.before()->forest());
+  for (const auto& outward : cube.now().schema()->details().outward) {
+    if (data_parent(outward.list)->module != cube.now().forest()->schema->module) continue;
+    const Reference& reference = *outward.reference;
+    const Targets& left = now.at(start_of(cube.now().forest(), outward), reference);
+    Targets removed = before.at(start_of(cube.before()->forest(), outward), reference);
+    std::erase_if(removed, [&](const auto& target) { return left.count(target.first) != 0; });
+    if (removed.empty()) continue;
+    PCN_TRY(
+        cube.fetch_if(outward.list, [&](const lyd_node* entry) { return has_value(entry, outward.path, 0, removed); }));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<> resolve_references(lyd_node* cube, const lyd_node* before, const Schema::Details& details) {
+Result<> resolve_references(WorkingCopy& cube) {
+  const Schema::Details& details = cube.now().schema()->details();
+  const lyd_node* before = cube.before() ? cube.before()->forest() : nullptr;
   // What goes away may have been the target of others, so once more until nothing goes.
   for (;;) {
-    Resolver resolver(cube, before, details);
-    PCN_TRY(resolver.visit(cube));
+    PCN_TRY(fetch_dangling(cube));
+    Resolver resolver(cube.now().forest(), before, details);
+    PCN_TRY(resolver.visit(cube.now().forest()));
     if (resolver.gone().empty()) return {};
     for (lyd_node* entry : resolver.gone()) lyd_free_tree(entry);
   }

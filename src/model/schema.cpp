@@ -162,6 +162,7 @@ Result<std::shared_ptr<Schema>> Schema::build(const std::filesystem::path& yang_
   derive_details(base, details);
   for (std::size_t i = 0; i < modules.size(); ++i) {
     derive_details(modules[i], details);
+    derive_standalone(modules[i], details);
     auto service = make_service(modules[i], details);
     if (!service) {
       service.error().message = fmt::format("{}: {}", service_modules[i].string(), service.error().message);

@@ -49,7 +49,8 @@ class Store {
       ADD_FAILURE() << path << ' ' << body << ": " << candidate.error().message << " @ " << candidate.error().path;
       return {};
     }
-    store.publish(*candidate);
+    auto published = try_edit(method, path, body);  // publishing takes out of it what it changes
+    store.publish(*published);
     return std::move(*candidate);
   }
 

@@ -175,7 +175,7 @@ topology::Devices LocalController::usable_devices(const topology::Topology& cand
   return devices;
 }
 
-Result<> LocalController::commit(const model::Candidate& candidate) {
+Result<> LocalController::commit(model::Candidate& candidate) {
   if (candidate.changes.empty()) return {};
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
@@ -273,7 +273,7 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   if (edit.method != model::Method::patch) return tl::unexpected<Error>(reason);
   // A learned entry that is changed becomes a configured one.
   PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
-  PCN_ASSIGN(const model::Candidate candidate, datastore_.edit({adoption, edit}));
+  PCN_ASSIGN(model::Candidate candidate, datastore_.edit({adoption, edit}));
   return commit(candidate);
 }
 
@@ -321,7 +321,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
       if (binding.table != clear.table || binding.kind != model::BindingKind::list) continue;
       if (!model::rows(**tree, binding).empty()) {
         const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
-        PCN_ASSIGN(const model::Candidate candidate, datastore_.edit(remove));
+        PCN_ASSIGN(model::Candidate candidate, datastore_.edit(remove));
         PCN_TRY(commit(candidate));
       }
       PCN_ASSIGN(engine::TableAccess table, cube->table(binding));
@@ -356,7 +356,7 @@ Result<> LocalController::refuse_attachment(const std::map<std::string, std::str
 Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::string>>& peers) {
   std::vector<model::Edit> edits;
   for (const auto& [port, peer] : peers) edits.push_back(peer_edit(topology_.cubes.at(port.cube).service, port, peer));
-  PCN_ASSIGN(const model::Candidate candidate, datastore_.edit(edits));
+  PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
   return commit(candidate);
 }
 

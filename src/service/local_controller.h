@@ -59,7 +59,7 @@ class LocalController : public Controller {
   }
 
   // All of these are called with the lock held.
-  [[nodiscard]] Result<> commit(const model::Candidate& candidate);
+  [[nodiscard]] Result<> commit(model::Candidate& candidate);
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
