@@ -39,19 +39,19 @@ Result<bool> exists(service::Controller& controller, const std::string& path) {
 Result<service::EditReply> edit_if_none_match(service::Controller& controller, const model::Edit& edit,
                                               const EntityTags& none, const std::vector<std::string>& match) {
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
-    PCN_ASSIGN(const auto datastore, controller.read("", {.content = model::Content::config, .depth = 1}));
+    const std::string revision = controller.revision();  // before the resource is looked at, so never newer than it
     PCN_ASSIGN(const bool present, exists(controller, edit.path));
-    const auto names_current = [&](const std::string& tag) { return revision_of(tag) == datastore.etag; };
+    const auto names_current = [&](const std::string& tag) { return revision_of(tag) == revision; };
     if (present && (none.any || std::ranges::any_of(none.strong, names_current) ||
                     std::ranges::any_of(none.weak, names_current))) {
       return fail(ErrorCode::precondition_failed, "the resource exists, which If-None-Match excludes");
     }
     const bool star = match.size() == 1 && match[0] == "*";
     if (star && !present) return no_match();
-    if (!match.empty() && !star && std::ranges::find(match, datastore.etag) == match.end()) return no_match();
+    if (!match.empty() && !star && std::ranges::find(match, revision) == match.end()) return no_match();
 
     // The edit holds for the revision that was looked at, or is tried again on the next one.
-    auto reply = controller.edit(edit, {datastore.etag});
+    auto reply = controller.edit(edit, {revision});
     if (reply || reply.error().code != ErrorCode::precondition_failed) return reply;
   }
   return fail(ErrorCode::precondition_failed,

@@ -28,7 +28,10 @@ class FakeController : public service::Controller {
   Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) override {
     return on_rpc(rpc, body, format);
   }
+  std::string revision() const override { return on_revision(); }
   std::shared_ptr<const model::Schema> schema() const override { return schema_; }
+
+  std::function<std::string()> on_revision = [] { return "r1"; };
 
   std::function<Result<service::ReadReply>(const std::string&, const model::ReadOptions&)> on_read =
       [](const auto&, const auto&) { return service::ReadReply{"{}", "r1"}; };

@@ -385,10 +385,14 @@ TEST_F(RestconfTest, IfMatchIsPassedOn) {
 TEST_F(RestconfTest, IfNoneMatchStarOnlyCreates) {
   bool present = true;
   std::vector<std::string> match;
-  controller_.on_read = [&](const auto& path, const auto&) -> Result<service::ReadReply> {
-    if (path.empty() || present) return service::ReadReply{"{}", "r5"};
+  controller_.on_read = [&](const auto& path, const auto& options) -> Result<service::ReadReply> {
+    EXPECT_EQ(path, bridge) << "only the resource itself is looked at";
+    EXPECT_EQ(options.content, model::Content::config);
+    EXPECT_EQ(options.depth, 1u);
+    if (present) return service::ReadReply{"{}", "r5"};
     return fail(ErrorCode::not_found, "no");
   };
+  controller_.on_revision = [] { return "r5"; };
   controller_.on_edit = [&](const auto&, const auto& asked) {
     match = asked;
     return service::EditReply{true, "", "r6"};
@@ -406,10 +410,10 @@ TEST_F(RestconfTest, IfNoneMatchStarOnlyCreates) {
 TEST_F(RestconfTest, IfNoneMatchIsTriedAgainWhenTheConfigurationMoves) {
   int revision = 1;
   int attempts = 0;
-  controller_.on_read = [&](const auto& path, const auto&) -> Result<service::ReadReply> {
-    if (!path.empty()) return fail(ErrorCode::not_found, "no");
-    return service::ReadReply{"{}", std::to_string(revision)};
+  controller_.on_read = [](const auto&, const auto&) -> Result<service::ReadReply> {
+    return fail(ErrorCode::not_found, "no");
   };
+  controller_.on_revision = [&] { return std::to_string(revision); };
   controller_.on_edit = [&](const auto&, const auto& match) -> Result<service::EditReply> {
     if (++attempts < 3) ++revision;  // someone else was faster
     if (match.at(0) != std::to_string(revision)) return fail(ErrorCode::precondition_failed, "moved");
@@ -420,7 +424,7 @@ TEST_F(RestconfTest, IfNoneMatchIsTriedAgainWhenTheConfigurationMoves) {
 }
 
 TEST_F(RestconfTest, IfNoneMatchWithATagExcludesThatRevision) {
-  controller_.on_read = [](const auto&, const auto&) { return service::ReadReply{"{}", "r5"}; };
+  controller_.on_revision = [] { return "r5"; };
   const auto put = [&](const std::string& tag) {
     return ask("PUT", "/restconf/data/" + bridge, {{"If-None-Match", tag}}, "{}").status;
   };

@@ -125,6 +125,10 @@ struct Target {
 };
 [[nodiscard]] Result<Target> resolve(const Schema& schema, std::string_view path);
 
+/// A copy of the part of a cube's tree that print() needs for a target in it or above it, so that the rest, which may be
+/// 10,000 entries, is not copied. What the target names need not exist.
+[[nodiscard]] Result<DataTree> part(const DataTree& cube, const Target& target, std::optional<unsigned> depth);
+
 /// Input of an action (`path` = api-path of the action) or RPC (`path` = "module:rpc"): unwraps {"module:input":{...}},
 /// checks it against the model, fills in defaults. Returns the input's leaves by name.
 [[nodiscard]] Result<std::map<std::string, std::string>> parse_input(const Schema& schema, std::string_view path,

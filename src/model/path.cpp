@@ -202,8 +202,13 @@ std::string SchemaPath::text(std::size_t count) const {
 Result<SchemaPath> match_path(const Schema& schema, std::string_view path) {
   SchemaPath result;
   PCN_ASSIGN(result.steps, parse_path(path));
-  while (result.nodes.size() < result.steps.size()) PCN_TRY(match_step(schema, result));
+  PCN_TRY(match_steps(schema, result));
   return result;
+}
+
+Result<> match_steps(const Schema& schema, SchemaPath& path) {
+  while (path.nodes.size() < path.steps.size()) PCN_TRY(match_step(schema, path));
+  return {};
 }
 
 Result<Target> resolve(const Schema& schema, std::string_view path) {

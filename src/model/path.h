@@ -28,6 +28,7 @@ struct SchemaPath {
 };
 
 /// Errors: malformed_message, unknown_element, missing_element (a list inside the path without its keys).
+[[nodiscard]] Result<> match_steps(const Schema& schema, SchemaPath& path);  ///< finds the nodes of the steps
 [[nodiscard]] Result<SchemaPath> match_path(const Schema& schema, std::string_view path);
 
 /// "x; expected one of a, b, c", of the names that are most like `name`: help for whoever mistyped.

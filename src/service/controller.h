@@ -42,6 +42,9 @@ class Controller {
   [[nodiscard]] virtual Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body,
                                                        model::Format format) = 0;
 
+  /// Entity tag of the configuration as it is now.
+  [[nodiscard]] virtual std::string revision() const = 0;
+
   [[nodiscard]] virtual std::shared_ptr<const model::Schema> schema() const = 0;
 };
 

@@ -47,6 +47,17 @@ std::string list_path(const model::CubeId& cube, const model::TableBinding& bind
   return path;
 }
 
+std::optional<std::vector<std::string>> keys_in(const model::Target& target, const model::TableBinding& binding) {
+  if (target.steps.size() <= binding.path.size()) return std::nullopt;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < binding.path.size(); i++) {
+    const model::PathStep& step = target.steps[i + 1];
+    if (step.name != binding.path[i]) return std::nullopt;
+    keys.insert(keys.end(), step.keys.begin(), step.keys.end());
+  }
+  return keys;
+}
+
 std::string cube_xpath(const model::CubeId& cube) {
   return fmt::format("/{0}:{0}[name={1}]", cube.service, model::quote_key(cube.name));
 }

@@ -20,6 +20,11 @@ namespace polycube::service {
 /// api-path of a bound list without keys; only for lists that are not inside other lists.
 [[nodiscard]] std::string list_path(const model::CubeId& cube, const model::TableBinding& binding);
 
+/// Keys that a path gives for an entry of a bound list which it names or is in, those of enclosing lists first; empty
+/// for the list as a whole; nullopt when it leads elsewhere or only above the list.
+[[nodiscard]] std::optional<std::vector<std::string>> keys_in(const model::Target& target,
+                                                              const model::TableBinding& binding);
+
 /// Absolute data path of a cube, as libyang writes it.
 [[nodiscard]] std::string cube_xpath(const model::CubeId& cube);
 

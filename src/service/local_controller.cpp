@@ -83,6 +83,11 @@ LocalController::~LocalController() {
   const auto monitor = std::move(devices_);  // its thread may be in follow_devices() until it has ended
 }
 
+std::string LocalController::revision() const {
+  const auto lock = read_lock();
+  return etag();
+}
+
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
 
 // A cube is addressed by its name alone, where words of the command line and services stand as well.
@@ -240,18 +245,12 @@ std::optional<LocalController::Learned> LocalController::find_learned(const mode
   if (cube == nullptr || described == topology_.cubes.end()) return std::nullopt;
   for (const engine::BoundTable& table : cube->package().tables()) {
     const model::TableBinding& binding = *table.binding;
-    if (binding.kind != model::BindingKind::list || !binding.config || target.steps.size() <= binding.path.size())
-      continue;
-    std::vector<std::string> keys;
-    bool same = true;
-    for (std::size_t i = 0; i < binding.path.size() && same; i++) {
-      const model::PathStep& step = target.steps[i + 1];
-      same = step.name == binding.path[i];
-      keys.insert(keys.end(), step.keys.begin(), step.keys.end());
-    }
-    auto access = same ? cube->table(binding) : fail(ErrorCode::data_missing, "another node");
+    if (binding.kind != model::BindingKind::list || !binding.config) continue;
+    auto keys = keys_in(target, binding);
+    if (!keys) continue;
+    auto access = cube->table(binding);
     if (access && !access->map.is_array())
-      return Learned{&table, *access, engine::port_names(described->second), std::move(keys), binding.path.size() + 1};
+      return Learned{&table, *access, engine::port_names(described->second), std::move(*keys), binding.path.size() + 1};
   }
   return std::nullopt;
 }

@@ -19,6 +19,7 @@
 #include "model/datastore.h"
 #include "service/catalogue.h"
 #include "service/controller.h"
+#include "service/scope.h"
 
 namespace polycube::service {
 
@@ -40,6 +41,7 @@ class LocalController : public Controller {
                                                   model::Format format) override;
   [[nodiscard]] Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body,
                                                model::Format format) override;
+  [[nodiscard]] std::string revision() const override;
   [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return catalogue_.schema(); }
 
  private:
@@ -77,12 +79,15 @@ class LocalController : public Controller {
   [[nodiscard]] std::string etag() const;
 
   // State for replies.
-  [[nodiscard]] Result<model::DataTree> forest(const model::Target& target, model::Content content) const;
-  [[nodiscard]] Result<model::DataTree> cube_with_state(const model::CubeId& id, const model::Target& target) const;
-  [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const model::Target& target) const;
-  [[nodiscard]] Result<> add_cube_list(model::DataTree& forest, const model::Target& target) const;
-  [[nodiscard]] Result<> add_services(model::DataTree& forest) const;
-  [[nodiscard]] Result<> add_devices(model::DataTree& forest, const model::Target& target) const;
+  [[nodiscard]] Result<model::DataTree> forest(const Scope& scope, model::Content content) const;
+  [[nodiscard]] Result<model::DataTree> cube_with_state(const model::CubeId& id, const model::DataTree& running,
+                                                        const Scope& scope) const;
+  [[nodiscard]] Result<> add_counters(model::DataTree& tree, const std::string& cube, const Scope::Step& top,
+                                      const Scope& scope) const;
+  [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const Scope& scope) const;
+  [[nodiscard]] Result<> add_cube_list(model::DataTree& forest, const Scope& scope) const;
+  [[nodiscard]] Result<> add_services(model::DataTree& forest, const Scope& scope) const;
+  [[nodiscard]] Result<> add_devices(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] std::optional<std::uint64_t> max_age(const model::DataTree& cube,
                                                      const model::TableBinding& binding) const;
 

@@ -11,27 +11,29 @@ namespace polycube::service {
 
 namespace {
 
-// Whether the target is the bound node, above it, or below it.
-bool concerns(const model::Target& target, const model::TableBinding& binding) {
-  for (std::size_t i = 0; i + 1 < target.steps.size() && i < binding.path.size(); i++)
-    if (target.steps[i + 1].name != binding.path[i]) return false;
-  return true;
-}
-
-bool names(const model::Target& target, const std::string& node) {
-  return target.kind == model::Target::Kind::datastore || target.steps.front().name == node;
-}
-
-// Whether the target is an entry of this name in one of the machine's lists, or all of them.
-bool names_entry(const model::Target& target, const std::string& name) {
-  return target.steps.size() < 2 || target.steps[1].keys.empty() || target.steps[1].keys.front() == name;
-}
-
 Result<> add_statistics(model::DataTree& tree, const std::string& node, const engine::PortStatistics& port) {
   PCN_TRY(model::add_leaf(tree, node + "/in-pkts", std::to_string(port.in_packets)));
   PCN_TRY(model::add_leaf(tree, node + "/in-octets", std::to_string(port.in_bytes)));
   PCN_TRY(model::add_leaf(tree, node + "/out-pkts", std::to_string(port.out_packets)));
   return model::add_leaf(tree, node + "/out-octets", std::to_string(port.out_bytes));
+}
+
+// The rows of a table that a reply shows: the one that the target is in, or all.
+Result<std::vector<model::Row>> rows_for(const model::Target& target, const engine::TableAccess& table,
+                                         const engine::PortNames& ports, std::optional<std::uint64_t> max_age) {
+  const model::TableBinding& binding = *table.table.binding;
+  const auto& leaves = binding.leaves;
+  const auto keys = keys_in(target, binding);
+  const auto key_count = std::count_if(leaves.begin(), leaves.end(), [](const auto& leaf) { return leaf.key; });
+  if (table.map.is_array() || !keys || keys->empty() || std::ssize(*keys) != key_count)
+    return table.read(ports, max_age);
+  model::Row wanted(leaves.size());
+  std::copy(keys->begin(), keys->end(), wanted.begin());
+  const auto row = table.find(wanted, ports);
+  if (!row || !*row) return std::vector<model::Row>{};  // also for keys that can be none
+  for (std::size_t i = 0; i < leaves.size(); i++)
+    if (leaves[i].age && max_age && (**row)[i] && std::stoull(*(**row)[i]) > *max_age) return std::vector<model::Row>{};
+  return std::vector<model::Row>{**row};
 }
 
 std::vector<std::uint16_t> indexes_of(const topology::Cube& cube) {
@@ -55,64 +57,90 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
   auto lock = read_lock();
-  PCN_ASSIGN(const model::DataTree data, forest(target, options.content));
+  PCN_ASSIGN(const model::DataTree data, forest(Scope(target, options.depth), options.content));
   std::string tag = etag();
   lock.unlock();
   PCN_ASSIGN(std::string body, model::print(data, path, options));
   return ReadReply{std::move(body), std::move(tag)};
 }
 
-Result<model::DataTree> LocalController::forest(const model::Target& target, model::Content content) const {
+Result<model::DataTree> LocalController::forest(const Scope& scope, model::Content content) const {
   model::DataTree data(schema());
   for (const auto& [id, tree] : datastore_.cubes()) {
-    if (target.cube ? *target.cube != id : !names(target, id.service)) continue;
-    PCN_ASSIGN(model::DataTree cube,
-               content == model::Content::config ? tree->duplicate() : cube_with_state(id, target));
+    if (!scope.covers({{id.service, id.name}})) continue;
+    PCN_ASSIGN(model::DataTree cube, content == model::Content::config
+                                         ? model::part(*tree, scope.target(), scope.depth())
+                                         : cube_with_state(id, *tree, scope));
     PCN_TRY(model::append(data, std::move(cube)));
   }
-  if (!target.cube && content != model::Content::config) PCN_TRY(add_machine_state(data, target));
+  if (!scope.target().cube && content != model::Content::config) PCN_TRY(add_machine_state(data, scope));
   return data;
 }
 
-Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id, const model::Target& target) const {
-  PCN_ASSIGN(model::DataTree tree, datastore_.cubes().at(id)->duplicate());
+Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id, const model::DataTree& running,
+                                                         const Scope& scope) const {
+  PCN_ASSIGN(model::DataTree tree, model::part(running, scope.target(), scope.depth()));
+  const Scope::Step top{id.service, id.name};
   const topology::Cube& described = topology_.cubes.at(id.name);
   const engine::Cube& cube = *engine_->cube(id.name);
-  PCN_TRY(model::add_leaf(tree, "uuid", uuids_.at(id.name)));
-  PCN_TRY(model::add_leaf(tree, "service-name", id.service));
-  PCN_ASSIGN(const engine::CubeStatistics statistics, cube.statistics(indexes_of(described)));
-  for (const auto& [reason, packets] : statistics.drops)
-    PCN_TRY(model::add_leaf(tree, fmt::format("drops[reason='{}']/packets", reason), std::to_string(packets)));
+  if (scope.covers({top, {"uuid"}})) PCN_TRY(model::add_leaf(tree, "uuid", uuids_.at(id.name)));
+  if (scope.covers({top, {"service-name"}})) PCN_TRY(model::add_leaf(tree, "service-name", id.service));
+  PCN_TRY(add_counters(tree, id.name, top, scope));
   const topology::Devices devices = devices_->current();
   for (const auto& [name, port] : described.ports) {
     const std::string node = fmt::format("ports[name={}]", model::quote_key(name));
-    PCN_TRY(model::add_leaf(tree, node + "/uuid", uuids_.at(id.name + ":" + name)));
-    PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
-    PCN_TRY(add_statistics(tree, node + "/statistics", statistics.ports.at(port.index)));
+    const Scope::Step entry{"ports", name};
+    if (scope.covers({top, entry, {"uuid"}}))
+      PCN_TRY(model::add_leaf(tree, node + "/uuid", uuids_.at(id.name + ":" + name)));
+    if (scope.covers({top, entry, {"status"}}))
+      PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
   }
   const engine::PortNames ports = engine::port_names(described);
   for (const engine::BoundTable& table : cube.package().tables()) {
     const model::TableBinding& binding = *table.binding;
     // Configured leaves and containers are what the configuration says; only lists hold more than that.
-    if (!concerns(target, binding) || (binding.config && binding.kind != model::BindingKind::list)) continue;
+    std::vector<Scope::Step> path{top};
+    for (const std::string& name : binding.path) path.push_back({name});
+    if (!scope.covers(path) || (binding.config && binding.kind != model::BindingKind::list)) continue;
     PCN_ASSIGN(const engine::TableAccess access, cube.table(binding));
-    PCN_ASSIGN(const auto rows, access.read(ports, max_age(tree, binding)));
+    PCN_ASSIGN(const auto rows, rows_for(scope.target(), access, ports, max_age(running, binding)));
     PCN_TRY(model::add_rows(tree, binding, rows));
   }
   return tree;
 }
 
-Result<> LocalController::add_machine_state(model::DataTree& data, const model::Target& target) const {
-  if (names(target, "version")) PCN_TRY(model::add_leaf(data, "/polycube:version/polycubed", options_.version));
-  if (names(target, "services")) PCN_TRY(add_services(data));
-  if (names(target, "cubes")) PCN_TRY(add_cube_list(data, target));
-  if (names(target, "netdevs")) PCN_TRY(add_devices(data, target));
-  if (names(target, "yang-library") || names(target, "modules-state")) PCN_TRY(model::add_yang_library(data));
+// Reads the counters of a cube if any of them is shown.
+Result<> LocalController::add_counters(model::DataTree& tree, const std::string& cube, const Scope::Step& top,
+                                       const Scope& scope) const {
+  const topology::Cube& described = topology_.cubes.at(cube);
+  const auto shown = [&](const std::string& port) { return scope.covers({top, {"ports", port}, {"statistics"}}); };
+  const bool drops = scope.covers({top, {"drops"}});
+  if (!drops &&
+      std::none_of(described.ports.begin(), described.ports.end(), [&](const auto& port) { return shown(port.first); }))
+    return {};
+  PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(cube)->statistics(indexes_of(described)));
+  for (const auto& [reason, packets] : statistics.drops)
+    if (drops)
+      PCN_TRY(model::add_leaf(tree, fmt::format("drops[reason='{}']/packets", reason), std::to_string(packets)));
+  for (const auto& [name, port] : described.ports)
+    if (shown(name))
+      PCN_TRY(add_statistics(tree, fmt::format("ports[name={}]/statistics", model::quote_key(name)),
+                             statistics.ports.at(port.index)));
   return {};
 }
 
-Result<> LocalController::add_services(model::DataTree& data) const {
+Result<> LocalController::add_machine_state(model::DataTree& data, const Scope& scope) const {
+  if (scope.covers({{"version"}})) PCN_TRY(model::add_leaf(data, "/polycube:version/polycubed", options_.version));
+  PCN_TRY(add_services(data, scope));
+  PCN_TRY(add_cube_list(data, scope));
+  PCN_TRY(add_devices(data, scope));
+  if (scope.covers({{"yang-library"}}) || scope.covers({{"modules-state"}})) PCN_TRY(model::add_yang_library(data));
+  return {};
+}
+
+Result<> LocalController::add_services(model::DataTree& data, const Scope& scope) const {
   for (const auto& [name, entry] : catalogue_.entries()) {
+    if (!scope.covers({{"services"}, {"service", name}})) continue;
     const std::string node = fmt::format("/polycube:services/service[name={}]", model::quote_key(name));
     PCN_TRY(model::add_leaf(data, node + "/path", entry.folder.string()));
     if (const model::ServiceModel* service = schema()->service(name); service != nullptr) {
@@ -124,10 +152,10 @@ Result<> LocalController::add_services(model::DataTree& data) const {
   return {};
 }
 
-Result<> LocalController::add_cube_list(model::DataTree& data, const model::Target& target) const {
+Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scope) const {
   const topology::Devices devices = devices_->current();
   for (const auto& [name, described] : topology_.cubes) {
-    if (!names_entry(target, name)) continue;
+    if (!scope.covers({{"cubes"}, {"cube", name}})) continue;
     const std::string node = fmt::format("/polycube:cubes/cube[name={}]", model::quote_key(name));
     PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(name)->statistics(indexes_of(described)));
     PCN_TRY(model::add_leaf(data, node + "/uuid", uuids_.at(name)));
@@ -148,12 +176,12 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const model::Targ
   return {};
 }
 
-Result<> LocalController::add_devices(model::DataTree& data, const model::Target& target) const {
+Result<> LocalController::add_devices(model::DataTree& data, const Scope& scope) const {
   std::map<std::string, std::string> peers;
   for (const auto& [name, cube] : topology_.cubes)
     for (const auto& [port_name, port] : cube.ports) peers.emplace(port.peer, name + ":" + port_name);
   for (const auto& [name, device] : host_devices()) {
-    if (!names_entry(target, name)) continue;
+    if (!scope.covers({{"netdevs"}, {"netdev", name}})) continue;
     const std::string node = fmt::format("/polycube:netdevs/netdev[name={}]", model::quote_key(name));
     PCN_TRY(model::add_leaf(data, node + "/index", std::to_string(device.index)));
     PCN_TRY(model::add_leaf(data, node + "/status", device.running ? "UP" : "DOWN"));
