@@ -150,5 +150,79 @@ TEST_F(Print, YangLibrary) {
   EXPECT_TRUE(print(*tree, br, {}));
 }
 
+// Printing the part of a cube is printing the cube.
+TEST(Part, HoldsAllThatIsPrinted) {
+  Store s;
+  s.edit(Method::post, "",
+         R"({"simplebridge:simplebridge":[{"name":"b","ports":[{"name":"p1"},{"name":"p2"}],"fdb":{"entry":[
+      {"address":"02:00:00:00:00:01","port":"p1"},{"address":"02:00:00:00:00:0a","port":"p2"}]}}],
+    "alltypes:alltypes":[{"name":"a","ports":[{"name":"p1"}],"tags":["x","y"],"as-a":{"x":"1"},"backends":[
+      {"vip":"10.0.0.1","port":80,"proto":"tcp","id":1,"pool":[{"address":"::1"},{"address":"::2","more":{"text":"t"}}]},
+      {"vip":"10.0.0.1","port":80,"proto":"udp","id":2}]}]})");
+  const std::string a = "alltypes:alltypes=a";
+  const std::string b = "simplebridge:simplebridge=b";
+  const std::vector<std::string> paths = {"",
+                                          "alltypes:alltypes",
+                                          a,
+                                          a + "/settings",
+                                          a + "/settings/max-size",
+                                          a + "/tags",
+                                          a + "/tags=x",
+                                          a + "/dnums=1",
+                                          a + "/as-a",
+                                          a + "/i8",
+                                          a + "/backends",
+                                          a + "/backends=10.0.0.1,80,tcp",
+                                          a + "/backends=10.0.0.1,80,tcp/pool",
+                                          a + "/backends=10.0.0.1,80,tcp/pool=::2",
+                                          a + "/backends=10.0.0.1,80,tcp/pool=::2/more",
+                                          a + "/backends=10.0.0.9,80,tcp",
+                                          a + "/backends=10.0.0.1,80,udp/vip",
+                                          b,
+                                          b + "/fdb",
+                                          b + "/fdb/entry",
+                                          b + "/fdb/entry=02:00:00:00:00:0A",
+                                          b + "/fdb/entry=02:00:00:00:00:0a/port",
+                                          b + "/fdb/entry=nonsense",
+                                          b + "/ports=p2",
+                                          b + "/ports=p2/statistics"};
+  for (const auto& path : paths) {
+    const DataTree& whole = **s.store.find(path.starts_with("simplebridge") ? "b" : "a");
+    const auto target = resolve(*test_schema(), path);
+    ASSERT_TRUE(target) << path;
+    for (const std::optional<unsigned> depth : {std::optional<unsigned>(), {1}, {2}, {3}, {4}, {5}}) {
+      for (const auto defaults : {WithDefaults::report_all, WithDefaults::trim, WithDefaults::explicit_}) {
+        ReadOptions options;
+        options.depth = depth;
+        options.with_defaults = defaults;
+        const auto copy = part(whole, *target, depth);
+        ASSERT_TRUE(copy) << path;
+        const auto expected = print(whole, path, options);
+        const auto printed = print(*copy, path, options);
+        EXPECT_EQ(printed ? *printed : printed.error().message, expected ? *expected : expected.error().message)
+            << path << " depth " << depth.value_or(0);
+      }
+    }
+  }
+}
+
+TEST(Part, LeavesOutWhatIsElsewhereOrTooDeep) {
+  Store s;
+  s.edit(Method::post, "", R"({"simplebridge:simplebridge":[{"name":"b","ports":[{"name":"p1"}],"fdb":{"entry":[
+      {"address":"02:00:00:00:00:01","port":"p1"},{"address":"02:00:00:00:00:02","port":"p1"},
+      {"address":"02:00:00:00:00:03","port":"p1"}]}}]})");
+  const auto entries = [&](const std::string& path, std::optional<unsigned> depth) {
+    const auto copy = part(**s.store.find("b"), *resolve(*test_schema(), path), depth);
+    return copy ? rows(*copy, binding("simplebridge", "fdb")).size() : 99;
+  };
+  const std::string b = "simplebridge:simplebridge=b";
+  EXPECT_EQ(entries(b, std::nullopt), 3u);
+  EXPECT_EQ(entries(b, 3), 3u);
+  EXPECT_EQ(entries(b, 1), 0u);
+  EXPECT_LE(entries(b, 2), 1u);  // whether the container holds something
+  EXPECT_EQ(entries(b + "/ports", std::nullopt), 0u);
+  EXPECT_EQ(entries(b + "/fdb/entry=02:00:00:00:00:02", std::nullopt), 1u);
+}
+
 }  // namespace
 }  // namespace polycube::model
