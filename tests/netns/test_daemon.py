@@ -135,8 +135,8 @@ class Writers:
 def forwarders(hook, first, second):
     """Body of a request for first - sf1 - sf2 - second."""
     rows = [{"inport": one, "action": "forward", "outport": other} for one, other in (("p1", "p2"), ("p2", "p1"))]
-    return datastore(simpleforwarder=[{**ports_value(name, **peers), "type": hook, "actions": rows} for name, peers in
-                                      (("sf1", {"p1": first, "p2": "sf2:p1"}), ("sf2", {"p1": "sf1:p2", "p2": second}))])
+    cubes = ports_value("sf1", p1=first, p2="sf2:p1"), ports_value("sf2", p1="sf1:p2", p2=second)
+    return datastore(simpleforwarder=[{**cube, "type": hook, "actions": rows} for cube in cubes])
 
 
 def test_killed_in_the_middle_of_transactions(lab, hook):
@@ -148,9 +148,8 @@ def test_killed_in_the_middle_of_transactions(lab, hook):
     daemon = lab.daemon()
     empty = daemon.configuration()[0]
     into, out = (datastore(**services) for services in inserted(hook))
-    bridge = {"name": "br", "type": hook,
-              "ports": [{"name": "p1", "peer": c.port}, {"name": "p2", "peer": d.port}, {"name": "p3", "peer": "hw2:p1"}]}
-    hello = {"name": "hw2", "type": hook, "ports": [{"name": "p1", "peer": "br:p3"}]}
+    bridge = {**ports_value("br", p1=c.port, p2=d.port, p3="hw2:p1"), "type": hook}
+    hello = {**ports_value("hw2", p1="br:p3"), "type": hook}
     come_and_go = [("PATCH", "", datastore(simplebridge=[bridge], helloworld=[hello])),
                    ("DELETE", "simplebridge:simplebridge=br", None), ("DELETE", "helloworld:helloworld=hw2", None)]
     interrupted = 0

@@ -16,7 +16,7 @@ LONGEST = 6
 
 
 class Chain:
-    """Cubes in a row between two devices. Each leads both ways between its ports p1 and p2, so that there is always a way.
+    """Cubes in a row between two devices, each leading both ways between its ports p1 and p2: there is always a way.
 
     Besides, there are spare cubes, which are not wired at the moment.
     """

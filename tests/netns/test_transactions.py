@@ -97,7 +97,8 @@ def test_bridge_entries_beside_the_ports_they_name(lab, daemon, hook):
         return {entry["address"]: entry["port"] for entry in json.loads(daemon.do("sb1 fdb entry show -json"))}
 
     request(daemon, "POST", "", {"simplebridge:simplebridge": [
-        bridge("sb1", hook, {"p1": a.port, "p2": b.port, "p3": c.port}, {STATIC: "p3", OTHER: "p2", MOVED: "p2"})]}, 201)
+        bridge("sb1", hook, {"p1": a.port, "p2": b.port, "p3": c.port},
+               {STATIC: "p3", OTHER: "p2", MOVED: "p2"})]}, 201)
     assert sent(0, a.mac, STATIC) == [2], "also with the first packet"
     assert sent(1, b.mac, a.mac) == [0]
     assert sent(2, LEARNED, a.mac) == [0]
@@ -188,7 +189,7 @@ def test_failure_late_in_a_request_changes_nothing(lab, narrow, hook):
         assert everything(daemon) == before
         eventually(lambda: holdings(daemon) == held, f"as many objects and descriptors as before: {held}", interval=0.2)
 
-    # Each of these would stop or divert the traffic; a cube, a device and a port that are new are there in the meantime.
+    # Each of these would stop or divert the traffic; a new cube, device and port are there in the meantime.
     diverted = {"helloworld": [hello_value("hw", "sf1:p2", "sf2:p1", hook, action="drop")],
                 "simpleforwarder": [
                     {**forwarder("sf1", hook, {"p2": "hw:p1", "p3": e.port}, {"p1": None}), "loglevel": "DEBUG"},
