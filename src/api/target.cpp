@@ -4,17 +4,11 @@
 #include <algorithm>
 
 #include "api/http.h"
+#include "base/percent.h"
 
 namespace polycube::api {
 
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Removes scheme and authority of the absolute-form, which a server has to accept (RFC 9112, 3.2.2).
 std::string_view without_authority(std::string_view target) {
@@ -27,26 +21,13 @@ std::string_view without_authority(std::string_view target) {
   return target;
 }
 
-}  // namespace
-
-Result<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) {
-      return fail(ErrorCode::malformed_message, "a '%' in the URL is not followed by two hexadecimal digits");
-    }
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
+Result<std::string> decode(std::string_view text) {
+  auto decoded = percent_decode(text);
+  if (!decoded) return fail(ErrorCode::malformed_message, "a '%' in the URL is not followed by two hexadecimal digits");
+  return std::move(*decoded);
 }
+
+}  // namespace
 
 Result<RequestTarget> parse_target(std::string_view target) {
   target = without_authority(target);
@@ -70,8 +51,8 @@ Result<RequestTarget> parse_target(std::string_view target) {
     query.remove_prefix(std::min(end + 1, query.size()));
     if (item.empty()) continue;
     const auto equals = item.find('=');
-    PCN_ASSIGN(auto name, percent_decode(item.substr(0, equals)));
-    PCN_ASSIGN(auto value, percent_decode(equals == std::string_view::npos ? "" : item.substr(equals + 1)));
+    PCN_ASSIGN(auto name, decode(item.substr(0, equals)));
+    PCN_ASSIGN(auto value, decode(equals == std::string_view::npos ? "" : item.substr(equals + 1)));
     result.query.emplace_back(std::move(name), std::move(value));
   }
   return result;

@@ -25,7 +25,4 @@ struct RequestTarget {
 /// Accepts the origin-form, the absolute-form and "*". Errors: malformed_message.
 [[nodiscard]] Result<RequestTarget> parse_target(std::string_view target);
 
-/// Errors: malformed_message when a '%' is not followed by two hexadecimal digits.
-[[nodiscard]] Result<std::string> percent_decode(std::string_view text);
-
 }  // namespace polycube::api

@@ -23,10 +23,6 @@ std::string quoted_part(const std::string& message, unsigned n) {
   }
 }
 
-bool starts_with(const std::string& text, std::string_view prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
-}
-
 /// The node that libyang blames, or null.
 const lyd_node* blamed_node(const lyd_node* tree, const std::string& path) {
   const auto begin = path.find("ata location \"");
@@ -95,26 +91,26 @@ std::optional<Error> known_error(const Blame& blame) {
   const auto error = [&](ErrorCode code, std::string text) {
     return Error{code, std::move(text), path_of(blame, first), {}};
   };
-  if (starts_with(message, "Mandatory choice"))
+  if (message.starts_with("Mandatory choice"))
     return error(ErrorCode::missing_element, fmt::format("one of the cases of '{}' must be given", first));
-  if (starts_with(message, "Mandatory node"))
+  if (message.starts_with("Mandatory node"))
     return error(ErrorCode::missing_element, fmt::format("missing attribute '{}'", first));
-  if (starts_with(message, "Too many"))
+  if (message.starts_with("Too many"))
     return error(ErrorCode::limit_exceeded,
                  blame.schema && (blame.schema->nodetype & (LYS_LIST | LYS_LEAFLIST))
                      ? fmt::format("maximum number of {} reached ({})", first, max_elements(blame.schema))
                      : fmt::format("maximum number of {} reached", first));
-  if (starts_with(message, "Too few"))
+  if (message.starts_with("Too few"))
     return error(ErrorCode::missing_element,
                  blame.schema && (blame.schema->nodetype & (LYS_LIST | LYS_LEAFLIST))
                      ? fmt::format("at least {} {} must be given", min_elements(blame.schema), first)
                      : fmt::format("too few {}", first));
-  if (starts_with(message, "Unique data"))
+  if (message.starts_with("Unique data"))
     return Error{ErrorCode::data_exists,
                  fmt::format("two entries have the same {}", first),
                  blame.node ? api_path(blame.node) : std::string{},
                  {}};
-  if (starts_with(message, "Data for both cases"))
+  if (message.starts_with("Data for both cases"))
     return Error{ErrorCode::invalid_value,
                  fmt::format("{} and {} exclude each other", first, quoted_part(message, 1)),
                  blame.node ? api_path(blame.node) : std::string{},
@@ -193,8 +189,8 @@ Error validation_error(const ly_ctx* context, const lyd_node* tree) {
   if (auto error = known_error(blame)) return *error;
   Error error{ErrorCode::invalid_value, blame.message, blame.node ? api_path(blame.node) : std::string{}, {}};
   if (tag == "instance-required") error.code = ErrorCode::data_missing;
-  const bool when = starts_with(blame.message, "When condition");
-  if (when || starts_with(blame.message, "Must condition"))
+  const bool when = blame.message.starts_with("When condition");
+  if (when || blame.message.starts_with("Must condition"))
     error.message = fmt::format("{} is not allowed here: the condition \"{}\" does not hold",
                                 blame.node ? blame.node->schema->name : "this", quoted_part(blame.message, 0));
   return error;

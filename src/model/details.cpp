@@ -3,6 +3,8 @@
 
 #include <sstream>
 
+#include "model/text.h"
+
 namespace polycube::model {
 
 namespace {
@@ -17,8 +19,7 @@ std::vector<std::string> split_path(std::string_view path) {
 
 /// The child that a step of a leafref path ("prefix:name" or "name") means.
 const lysc_node* child_by_step(const lysc_node* parent, const std::string& step) {
-  const auto colon = step.find(':');
-  const std::string name = colon == std::string::npos ? step : step.substr(colon + 1);
+  const std::string_view name = split_name(step).second;
   for (const lysc_node* child : children(parent)) {
     if (name == child->name) return child;
   }
@@ -34,9 +35,8 @@ std::vector<const lysc_node*> walk_down(const lysc_node* start, const lys_module
     if (node) {
       node = child_by_step(node, steps[i]);
     } else {
-      const auto colon = steps[i].find(':');
       for (const lysc_node* top : top_level(module)) {
-        if (steps[i].substr(colon == std::string::npos ? 0 : colon + 1) == top->name) node = top;
+        if (split_name(steps[i]).second == top->name) node = top;
       }
     }
     if (!node) return {};

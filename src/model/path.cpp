@@ -2,7 +2,9 @@
 #include "model/path.h"
 
 #include <algorithm>
+#include <tuple>
 
+#include "base/percent.h"
 #include "model/text.h"
 
 namespace polycube::model {
@@ -11,31 +13,12 @@ namespace {
 
 constexpr std::size_t max_path_steps = 64;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-Result<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0)
-      return fail(ErrorCode::malformed_message, "'%' in a path must be followed by two hexadecimal digits");
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  if (!is_yang_text(decoded))
+Result<std::string> decode(std::string_view text) {
+  auto decoded = percent_decode(text);
+  if (!decoded) return fail(ErrorCode::malformed_message, "'%' in a path must be followed by two hexadecimal digits");
+  if (!is_yang_text(*decoded))
     return fail(ErrorCode::malformed_message, "the path holds characters that are not UTF-8 text");
-  return decoded;
+  return std::move(*decoded);
 }
 
 bool is_identifier(std::string_view text) {
@@ -47,17 +30,16 @@ bool is_identifier(std::string_view text) {
 Result<PathStep> parse_step(std::string_view text) {
   PathStep step;
   const auto equals = text.find('=');
-  PCN_ASSIGN(const std::string name, percent_decode(text.substr(0, equals)));
-  const auto colon = name.find(':');
-  if (colon != std::string::npos) step.module = name.substr(0, colon);
-  step.name = colon == std::string::npos ? name : name.substr(colon + 1);
-  if (!is_identifier(step.name) || (colon != std::string::npos && !is_identifier(step.module)))
+  PCN_ASSIGN(const std::string name, decode(text.substr(0, equals)));
+  std::tie(step.module, step.name) = split_name(name);
+  const bool qualified = step.name.size() != name.size();
+  if (!is_identifier(step.name) || (qualified && !is_identifier(step.module)))
     return fail(ErrorCode::malformed_message, "'{}' in the path is not a node name", shorten(name));
   if (equals == std::string_view::npos) return step;
   std::string_view rest = text.substr(equals + 1);
   for (;;) {
     const auto comma = rest.find(',');
-    PCN_ASSIGN(std::string key, percent_decode(rest.substr(0, comma)));
+    PCN_ASSIGN(std::string key, decode(rest.substr(0, comma)));
     step.keys.push_back(std::move(key));
     if (comma == std::string_view::npos) return step;
     rest.remove_prefix(comma + 1);

@@ -106,4 +106,10 @@ std::string suggest(const std::string& name, const std::vector<std::string>& nam
   return "; it may be " + alternatives(names);
 }
 
+std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
+  const auto colon = name.find(':');
+  if (colon == std::string_view::npos) return {{}, name};
+  return {name.substr(0, colon), name.substr(colon + 1)};
+}
+
 }  // namespace polycube::model

@@ -24,4 +24,7 @@ namespace polycube::model {
 /// "ports" -> "port": what one entry of a list is called.
 [[nodiscard]] std::string singular(std::string_view list);
 
+/// "prefix:name" as (prefix, name); the prefix is empty when there is none.
+[[nodiscard]] std::pair<std::string_view, std::string_view> split_name(std::string_view name);
+
 }  // namespace polycube::model

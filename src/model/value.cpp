@@ -79,15 +79,13 @@ const char* expected_kind(const lysc_type* type) {
 
 /// "prefix:name" of an XML document as "module:name".
 std::string resolve_prefix(const lysc_node* leaf, const Value& value) {
-  const auto colon = value.text.find(':');
-  const std::string prefix = colon == std::string::npos ? "" : value.text.substr(0, colon);
-  const std::string name = colon == std::string::npos ? value.text : value.text.substr(colon + 1);
+  const auto name = split_name(value.text);
   const auto& scope = *value.namespaces;
   const auto found =
-      std::find_if(scope.rbegin(), scope.rend(), [&](const auto& entry) { return entry.first == prefix; });
+      std::find_if(scope.rbegin(), scope.rend(), [&](const auto& entry) { return entry.first == name.first; });
   if (found == scope.rend()) return value.text;
   const lys_module* module = ly_ctx_get_module_implemented_ns(leaf->module->ctx, found->second.c_str());
-  return module ? std::string(module->name) + ':' + name : value.text;
+  return module ? fmt::format("{}:{}", module->name, name.second) : value.text;
 }
 
 const char* default_range(LY_DATA_TYPE type) {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "model/datastore.h"
+#include "model/text.h"
 
 namespace polycube::model {
 
@@ -13,16 +14,6 @@ namespace {
 template <typename T>
 const T* node_as(const lysc_node* node) {
   return reinterpret_cast<const T*>(node);
-}
-
-std::string_view local_part(std::string_view name) {
-  const auto colon = name.find(':');
-  return colon == std::string_view::npos ? name : name.substr(colon + 1);
-}
-
-std::string_view prefix_part(std::string_view name) {
-  const auto colon = name.find(':');
-  return colon == std::string_view::npos ? std::string_view{} : name.substr(0, colon);
 }
 
 const lysp_tpdf* find_typedef(const lysp_tpdf* list, std::string_view name) {
@@ -53,8 +44,7 @@ const lysp_module* imported(const lysp_module* module, std::string_view prefix) 
 
 /// The typedef that `type` names in the scope of `node`; null for a built-in type.
 const lysp_tpdf* resolve_typedef(const lysp_type* type, const lysp_node* scope, const lysp_module** module) {
-  const std::string_view name = local_part(type->name);
-  const std::string_view prefix = prefix_part(type->name);
+  const auto [prefix, name] = split_name(type->name);
   if (!prefix.empty()) {
     *module = imported(*module, prefix);
     return module_typedef(*module, name);

@@ -69,7 +69,7 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
   std::unique_ptr<LocalController> controller(new LocalController(options, std::move(catalogue)));
   controller->epoch_ = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   PCN_ASSIGN(controller->engine_, engine::Engine::create(options.programs_dir));
-  const auto lock = controller->write_lock();  // the monitor calls back as soon as it runs
+  const WriteLock lock(controller->mutex_);  // the monitor calls back as soon as it runs
   PCN_ASSIGN(controller->devices_, engine::DeviceMonitor::start([self = controller.get()] {
                survive("following the network devices", [&] { self->follow_devices(); });
              }));
@@ -84,7 +84,7 @@ LocalController::~LocalController() {
 }
 
 std::string LocalController::revision() const {
-  const auto lock = read_lock();
+  const ReadLock lock(mutex_);
   return etag();
 }
 
@@ -102,10 +102,19 @@ Result<> LocalController::check_name(const model::CubeId& id) const {
   return refused;
 }
 
+struct LocalController::Learned {
+  const engine::BoundTable* table;
+  engine::TableAccess access;
+  engine::PortNames ports;
+  std::vector<std::string> keys;  ///< empty: the whole list
+  std::size_t depth;              ///< steps of the target up to the entry
+  std::string cube;
+};
+
 // ---- transactions ----------------------------------------------------------------------------------------------------
 
 Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vector<std::string>& if_match) {
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   if (!if_match.empty()) {
     const bool matches = std::any_of(if_match.begin(), if_match.end(),
                                      [&](const std::string& tag) { return tag == "*" || tag == etag(); });
@@ -119,11 +128,10 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
     PCN_TRY(edit_learned(edit, target, candidate.error()));
     return EditReply{false, {}, etag()};
   }
-  PCN_TRY(commit(*candidate));
-  if (edit.method == model::Method::remove) {
-    PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
-    PCN_TRY(clear_whole_list(target));
-  }
+  PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
+  const auto cleared =
+      edit.method == model::Method::remove ? find_whole_list(target) : std::optional<Learned>(std::nullopt);
+  PCN_TRY(commit(*candidate, cleared ? &*cleared : nullptr));
   return EditReply{candidate->created, candidate->location, etag()};
 }
 
@@ -180,7 +188,7 @@ topology::Devices LocalController::usable_devices(const topology::Topology& cand
   return devices;
 }
 
-Result<> LocalController::commit(model::Candidate& candidate) {
+Result<> LocalController::commit(model::Candidate& candidate, const Learned* cleared) {
   if (candidate.changes.empty()) return {};
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
@@ -194,6 +202,7 @@ Result<> LocalController::commit(model::Candidate& candidate) {
   topology::Wiring wiring = topology::wire(after, devices);
   engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
   PCN_TRY(add_table_changes(candidate, transaction));
+  if (cleared != nullptr) PCN_TRY(add_clearing(*cleared, transaction));
   PCN_TRY(engine_->apply(transaction));
   datastore_.publish(candidate);
   topology_ = std::move(after);
@@ -230,14 +239,6 @@ void LocalController::identify(const model::Candidate& candidate) {
 
 // ---- entries that only a table has -----------------------------------------------------------------------------------
 
-struct LocalController::Learned {
-  const engine::BoundTable* table;
-  engine::TableAccess access;
-  engine::PortNames ports;
-  std::vector<std::string> keys;  ///< empty: the whole list
-  std::size_t depth;              ///< steps of the target up to the entry
-};
-
 std::optional<LocalController::Learned> LocalController::find_learned(const model::Target& target) const {
   if (!target.cube) return std::nullopt;
   const engine::Cube* cube = engine_->cube(target.cube->name);
@@ -250,7 +251,9 @@ std::optional<LocalController::Learned> LocalController::find_learned(const mode
     if (!keys) continue;
     auto access = cube->table(binding);
     if (access && !access->map.is_array())
-      return Learned{&table, *access, engine::port_names(described->second), std::move(*keys), binding.path.size() + 1};
+      return Learned{
+          &table,           *access, engine::port_names(described->second), std::move(*keys), binding.path.size() + 1,
+          target.cube->name};
   }
   return std::nullopt;
 }
@@ -290,10 +293,22 @@ Result<model::Edit> LocalController::adopt(const model::Target& target, const Le
   return model::Edit{model::Method::put, std::move(path), std::move(body), model::Format::json};
 }
 
-Result<> LocalController::clear_whole_list(const model::Target& target) {
+std::optional<LocalController::Learned> LocalController::find_whole_list(const model::Target& target) const {
   auto learned = find_learned(target);
-  if (!learned || !learned->keys.empty() || target.steps.size() != learned->depth) return {};
-  return learned->access.clear();
+  if (!learned || !learned->keys.empty() || target.steps.size() != learned->depth) return std::nullopt;
+  return learned;
+}
+
+// Who deletes a whole list means what the fast path put there as well: it goes in the same transaction, and comes back
+// if that fails.
+Result<> LocalController::add_clearing(const Learned& learned, engine::Transaction& transaction) const {
+  const model::TableBinding* binding = learned.table->binding;
+  auto& tables = transaction.tables[learned.cube];
+  auto change = std::find_if(tables.begin(), tables.end(),
+                             [&](const auto& known) { return known.binding->table == binding->table; });
+  if (change == tables.end()) change = tables.insert(change, {binding, {}});
+  PCN_ASSIGN(change->changes.removed, learned.access.read(learned.ports, std::nullopt));
+  return {};
 }
 
 // ---- operations ------------------------------------------------------------------------------------------------------
@@ -304,7 +319,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   if (target.kind != model::Target::Kind::action || !target.cube)
     return fail(ErrorCode::operation_not_supported, "this is not an action");
   PCN_ASSIGN(auto input, model::parse_input(*schema(), path, body, format));
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   const model::CubeTree* tree = datastore_.find(target.cube->name);
   const engine::Cube* cube = engine_->cube(target.cube->name);
   if (tree == nullptr || cube == nullptr)
@@ -318,13 +333,15 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
     if (!same) continue;
     for (const model::TableBinding& binding : service.bindings) {
       if (binding.table != clear.table || binding.kind != model::BindingKind::list) continue;
+      const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
+      PCN_ASSIGN(const model::Target list, model::resolve(*schema(), remove.path));
+      const auto cleared = find_whole_list(list);
       if (!model::rows(**tree, binding).empty()) {
-        const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
         PCN_ASSIGN(model::Candidate candidate, datastore_.edit(remove));
-        PCN_TRY(commit(candidate));
+        PCN_TRY(commit(candidate, cleared ? &*cleared : nullptr));
+      } else if (cleared) {
+        PCN_TRY(cleared->access.clear());
       }
-      PCN_ASSIGN(engine::TableAccess table, cube->table(binding));
-      PCN_TRY(table.clear());
     }
     return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
   }
@@ -333,7 +350,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
 
 Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
   PCN_ASSIGN(auto input, model::parse_input(*schema(), rpc, body, format));
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   if (rpc == "polycube:connect") {
     PCN_TRY(connect(input));
   } else if (rpc == "polycube:disconnect") {
@@ -409,7 +426,7 @@ Result<> LocalController::disconnect(const std::map<std::string, std::string>& i
 // ---- devices and time ------------------------------------------------------------------------------------------------
 
 void LocalController::follow_devices() {
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   if (devices_ == nullptr) return;  // shutting down
   const topology::Devices all = devices_->current();
   std::erase_if(refused_devices_, [&](const auto& refused) {
@@ -474,7 +491,7 @@ void LocalController::run_sweeper(const std::stop_token& stop) {
 // Often enough that a table does not hold many stale entries, seldom enough that scanning it does not matter.
 void LocalController::expire_entries() {
   constexpr std::uint64_t longest = 30;
-  const auto lock = read_lock();
+  const ReadLock lock(mutex_);
   const std::uint64_t now = engine::monotonic_now() / 1'000'000'000U;
   std::erase_if(swept_, [&](const auto& entry) { return datastore_.find(entry.first) == nullptr; });
   for (const auto& [id, tree] : datastore_.cubes()) {

@@ -19,6 +19,7 @@
 #include "model/datastore.h"
 #include "service/catalogue.h"
 #include "service/controller.h"
+#include "service/fair_mutex.h"
 #include "service/scope.h"
 
 namespace polycube::service {
@@ -49,21 +50,14 @@ class LocalController : public Controller {
   LocalController(const ControllerOptions& options, Catalogue catalogue)
       : options_(options), catalogue_(std::move(catalogue)), datastore_(catalogue_.schema()) {}
 
-  // The lock of the standard library lets readers in while a writer waits, for ever if they come fast enough. Everybody
-  // passes the gate first, so that those who come after a writer wait for it.
-  [[nodiscard]] std::shared_lock<std::shared_mutex> read_lock() const {
-    const std::lock_guard pass(gate_);
-    return std::shared_lock(mutex_);
-  }
-  [[nodiscard]] std::unique_lock<std::shared_mutex> write_lock() const {
-    const std::lock_guard pass(gate_);
-    return std::unique_lock(mutex_);
-  }
+  using ReadLock = std::shared_lock<FairMutex>;
+  using WriteLock = std::unique_lock<FairMutex>;
 
   // All of these are called with the lock held.
-  [[nodiscard]] Result<> commit(model::Candidate& candidate);
+  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Learned* cleared = nullptr);
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
+  [[nodiscard]] Result<> add_clearing(const Learned& learned, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
@@ -71,7 +65,7 @@ class LocalController : public Controller {
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
   [[nodiscard]] Result<model::Edit> adopt(const model::Target& target, const Learned& learned, model::Row row) const;
-  [[nodiscard]] Result<> clear_whole_list(const model::Target& target);
+  [[nodiscard]] std::optional<Learned> find_whole_list(const model::Target& target) const;
   [[nodiscard]] Result<> connect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> disconnect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> refuse_attachment(const std::map<std::string, std::string>& input) const;
@@ -97,8 +91,7 @@ class LocalController : public Controller {
 
   ControllerOptions options_;
   Catalogue catalogue_;
-  mutable std::mutex gate_;
-  mutable std::shared_mutex mutex_;
+  mutable FairMutex mutex_;
   model::Datastore datastore_;
   topology::Topology topology_;
   topology::Wiring wiring_;

@@ -56,7 +56,7 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
-  auto lock = read_lock();
+  ReadLock lock(mutex_);
   PCN_ASSIGN(const model::DataTree data, forest(Scope(target, options.depth), options.content));
   std::string tag = etag();
   lock.unlock();
