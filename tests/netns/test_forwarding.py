@@ -226,6 +226,21 @@ def test_bridge_static_entry_flush_and_port_deletion(bridge):
     assert bridge.sent(0, udp(a, b, dst=UNKNOWN)) == [1]
 
 
+def test_bridge_whole_list_is_deleted_with_what_was_learned(bridge):
+    a, b, _ = bridge.stations
+    path = "simplebridge:simplebridge=sb1/fdb/entry"
+    bridge.sent(0, udp(a, b))
+    assert bridge.daemon.data("GET", f"{path}={a.mac.upper()}").json["simplebridge:entry"][0]["port"] == "p1"
+    assert bridge.daemon.data("GET", f"{path}={UNKNOWN}").status == 404
+    bridge.daemon.do(f"sb1 fdb entry add {UNKNOWN} port=p3")
+    assert {a.mac, UNKNOWN} <= set(bridge.entries())
+    assert bridge.daemon.data("DELETE", path).status == 204
+    assert not {a.mac, UNKNOWN} & set(bridge.entries())
+    assert bridge.sent(1, udp(b, a, dst=UNKNOWN)) == [0, 2]
+    assert bridge.daemon.data("DELETE", path).status == 204, "what was only learned is deleted as well"
+    assert not {a.mac, b.mac} & set(bridge.entries())
+
+
 def test_bridge_forgets_after_the_aging_time(bridge):
     a, b, _ = bridge.stations
     bridge.daemon.do("sb1 fdb set aging-time=1")
