@@ -26,6 +26,28 @@ class Addresses {
   std::array<std::optional<std::int64_t>, 16> offsets_;
 };
 
+// Newer instructions may jump or write where this pass does not look.
+bool is_understood(const bpf_insn& instruction) {
+  constexpr int sign_extending = 0x80;  // BPF_MEMSX
+  const int mode = BPF_MODE(instruction.code);
+  switch (BPF_CLASS(instruction.code)) {
+    case BPF_LD: return mode == BPF_IMM || mode == BPF_ABS || mode == BPF_IND;
+    case BPF_LDX: return mode == BPF_MEM || mode == sign_extending;
+    case BPF_ST: return mode == BPF_MEM;
+    case BPF_STX: return mode == BPF_MEM || mode == BPF_ATOMIC;
+    case BPF_JMP: return BPF_OP(instruction.code) != BPF_JA || BPF_SRC(instruction.code) == BPF_K;
+    default: return true;
+  }
+}
+
+bool is_understood(std::span<const bpf_insn> code) {
+  for (std::size_t i = 0; i < code.size(); i++) {
+    if (!is_understood(code[i])) return false;
+    if (code[i].code == load_address) i++;
+  }
+  return true;
+}
+
 bool is_jump(const bpf_insn& instruction) {
   const auto kind = BPF_CLASS(instruction.code);
   return (kind == BPF_JMP || kind == BPF_JMP32) && BPF_OP(instruction.code) != BPF_CALL &&
@@ -139,6 +161,7 @@ void follow_arithmetic(const bpf_insn& instruction, Addresses& registers) {
 }  // namespace
 
 void fold_constants(std::span<bpf_insn> code, const ReadOnlyData& data) {
+  if (!is_understood(code)) return;
   const std::vector<bool> targets = find_targets(code);
   Addresses registers;
   for (std::size_t i = 0; i < code.size(); i++) {
@@ -164,10 +187,9 @@ void fold_constants(std::span<bpf_insn> code, const ReadOnlyData& data) {
         break;
       }
       case BPF_STX:
-        if (BPF_MODE(instruction.code) == BPF_ATOMIC) {  // may fetch into either
-          registers.set(instruction.src_reg, std::nullopt);
-          registers.set(BPF_REG_0, std::nullopt);
-        }
+        if (BPF_MODE(instruction.code) == BPF_ATOMIC)  // may fetch or load into any of these
+          for (const unsigned reg : {unsigned{instruction.dst_reg}, unsigned{instruction.src_reg}, unsigned{BPF_REG_0}})
+            registers.set(reg, std::nullopt);
         break;
       case BPF_ALU:
       case BPF_ALU64: follow_arithmetic(instruction, registers); break;

@@ -96,6 +96,11 @@ TEST(FoldConstants, WhatIsNotKnownStays) {
       program({address(1, 0), {instruction(BPF_ALU64 | BPF_ADD | BPF_X, 1, 2), load(BPF_H, 2, 1, 0)}}),
       program({address(1, 0), {instruction(BPF_ALU | BPF_MOV | BPF_X, 2, 1), load(BPF_H, 3, 2, 0)}}),
       program({address(1, 0), {instruction(BPF_STX | BPF_ATOMIC | BPF_DW, 10, 1, -8, BPF_XCHG), load(BPF_H, 2, 1, 0)}}),
+      program(
+          {address(1, 0),
+           {instruction(BPF_STX | BPF_ATOMIC | BPF_DW, 1, 10, -8, 0x100 /* load-acquire */), load(BPF_H, 2, 1, 0)}}),
+      program({address(1, 0), {instruction(BPF_JMP | BPF_JA | BPF_X, 3), load(BPF_H, 2, 1, 0)}}),
+      program({address(1, 0), {load(BPF_H, 2, 1, 0), instruction(BPF_LDX | 0xe0 | BPF_W, 3, 10)}}),
   };
   for (std::size_t i = 0; i < programs.size(); i++) EXPECT_TRUE(equal(folded(programs[i]), programs[i])) << i;
 }

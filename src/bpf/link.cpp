@@ -67,6 +67,13 @@ Result<> Link::replace(const Program& program) const {
   return {};
 }
 
+bool Link::attached() const {
+  bpf_link_info info{};
+  __u32 size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(fd(), &info, &size) < 0) return false;
+  return info.xdp.ifindex != 0;  // where tcx has its own; the kernel clears both when the device goes
+}
+
 Result<std::vector<std::uint32_t>> attached_programs(int device, AttachPoint point) {
   std::vector<std::uint32_t> ids(64);  // the kernel holds no more on one point: BPF_MPROG_MAX
   auto count = static_cast<__u32>(ids.size());

@@ -29,6 +29,8 @@ class Link {
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] Result<> replace(const Program& program) const;
+  /// Whether the device is still the one it was attached to: false once that is gone, even when another has its index.
+  [[nodiscard]] bool attached() const;
 
  private:
   explicit Link(Fd fd) : fd_(std::move(fd)) {}

@@ -54,6 +54,23 @@ std::string device_name(const topology::Devices& devices, int index) {
   return fmt::format("#{}", index);
 }
 
+// The port whose wire needs this root, for messages.
+std::string port_of(const Transaction& transaction, const std::pair<int, Hook>& root) {
+  for (const auto& [name, wires] : transaction.wiring) {
+    const topology::Cube& cube = transaction.after.cubes.at(name);
+    for (const auto& [index, wire] : wires) {
+      if (wire.kind != Wire::Kind::device || std::pair(wire.device, cube.hook) != root) continue;
+      for (const auto& [port_name, port] : cube.ports)
+        if (port.index == index) return fmt::format("port {}:{}", name, port_name);
+    }
+  }
+  return {};
+}
+
+bool is_wanted(const Transaction& transaction, const std::pair<int, Hook>& root) {
+  return !port_of(transaction, root).empty();
+}
+
 // A cube that stays: same name, service and hook.
 bool stays(const Transaction& transaction, const std::string& name) {
   auto before = transaction.before.cubes.find(name);
@@ -88,6 +105,10 @@ Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& prog
 const Cube* Engine::cube(const std::string& name) const {
   auto found = cubes_.find(name);
   return found == cubes_.end() ? nullptr : found->second.get();
+}
+
+bool Engine::has_lost_device() const {
+  return std::any_of(roots_.begin(), roots_.end(), [](const auto& entry) { return !entry.second.root.attached(); });
 }
 
 bool Engine::owns(int device) const {
@@ -130,7 +151,8 @@ Result<> Engine::apply(const Transaction& transaction) {
 
 Result<> Engine::prepare(const Transaction& transaction, Staged& staged) {
   PCN_TRY(prepare_roots(transaction, staged));
-  return prepare_cubes(transaction, staged);
+  PCN_TRY(prepare_cubes(transaction, staged));
+  return attach_roots(transaction, staged);
 }
 
 Result<pcn_config> Engine::make_config(const Transaction& transaction, const std::string& name, Staged& staged) {
@@ -181,7 +203,11 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     const bool same_peers = std::none_of(wires.begin(), wires.end(),
                                          [&](const auto& wire) { return staged.created.contains(wire.second.cube); });
     Cube& running = *find(name, staged);
-    if (!created && same_peers && running.wires == wires && transaction.before.cubes.at(name) == cube) continue;
+    const bool same_roots = std::none_of(wires.begin(), wires.end(), [&](const auto& wire) {
+      return wire.second.kind == Wire::Kind::device && staged.roots.contains({wire.second.device, cube.hook});
+    });
+    if (!created && same_peers && same_roots && running.wires == wires && transaction.before.cubes.at(name) == cube)
+      continue;
     PCN_ASSIGN(pcn_config config, make_config(transaction, name, staged));
     if (!created && std::memcmp(&config, &running.config, sizeof(config)) == 0) continue;
     auto programs = running.load(config, platforms_.at(family_of(cube.hook))->entry);
@@ -208,15 +234,39 @@ Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
   for (const auto& [name, wires] : transaction.wiring) {
     const Hook hook = transaction.after.cubes.at(name).hook;
     for (const auto& [port, wire] : wires) {
+      if (wire.kind != Wire::Kind::device) continue;
       const std::pair key(wire.device, hook);
-      if (wire.kind != Wire::Kind::device || roots_.contains(key)) continue;
+      auto known = roots_.find(key);
+      if (known != roots_.end() && known->second.root.attached()) continue;
       Platform& platform = *platforms_.at(family_of(hook));
-      PCN_ASSIGN(Root root, Root::attach(*platform.panel, platform.root, wire.device,
-                                         device_name(transaction.devices, wire.device), hook));
+      PCN_ASSIGN(Root root, Root::create(*platform.panel, platform.root, wire.device));
       staged.roots.emplace(key, std::move(root));
     }
   }
   return {};
+}
+
+// The last that is prepared, since devices may notice it: nothing but the kernel's refusal to attach is in the way now.
+Result<> Engine::attach_roots(const Transaction& transaction, Staged& staged) {
+  for (auto& [key, root] : staged.roots) {
+    make_way(transaction, key, staged);
+    if (auto done = root.attach(device_name(transaction.devices, key.first), key.second); !done)
+      return fail_with(done.error(), port_of(transaction, key));
+  }
+  return {};
+}
+
+// A device has one XDP program: that of the other XDP hook goes first if no port wants it any more.
+void Engine::make_way(const Transaction& transaction, const std::pair<int, Hook>& key, Staged& staged) {
+  const Hook other = key.second == Hook::xdp_drv ? Hook::xdp_skb : Hook::xdp_drv;
+  auto entry = roots_.find({key.first, other});
+  if (key.second == Hook::tc || entry == roots_.end() || is_wanted(transaction, entry->first)) return;
+  entry->second.root.detach();
+  staged.undo.add([&staged, key, &old = entry->second.root, other, name = device_name(transaction.devices, key.first)] {
+    staged.roots.at(key).detach();
+    if (auto again = old.attach(name, other); !again)
+      log::error("cannot go back to {} on device {}: {}", topology::to_string(other), name, again.error().message);
+  });
 }
 
 Result<> Engine::write_tables(const Transaction& transaction, Staged& staged) {
@@ -308,7 +358,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
     for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.port));
   });
   PCN_TRY(start_counting(transaction, staged));
-  PCN_TRY(forget_reused_indexes(transaction));
+  PCN_TRY(forget_reused_indexes(transaction, staged));
   // New cubes and those that only gain wires first, so that whoever is led to them finds the way on; those that only lose
   // wires last, when no program that still leads there runs any more.
   std::set<std::string> first;
@@ -349,6 +399,10 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
   }
   for (auto& [key, root] : staged.roots) {
     const auto& [cube, port] = wanted.at(key);
+    if (auto lost = roots_.find(key); lost != roots_.end()) {
+      retired_.roots.push_back(std::move(lost->second.root));
+      roots_.erase(lost);
+    }
     roots_.emplace(key, Entry{std::move(root), cube, port});
   }
   for (auto cube = cubes_.begin(); cube != cubes_.end();) {
@@ -393,14 +447,14 @@ bool is_index_of_a_port(const topology::Cube& cube, std::uint16_t index) {
 
 // Removes the entries that the fast path made for a port, except for those of `keep`.
 Result<> forget_port(const Cube& cube, std::uint16_t index, const std::vector<TableChange>& keep,
-                     const PortNames& ports) {
+                     const PortNames& ports, Undo* undo) {
   for (const BoundTable& table : cube.package().tables()) {
     PCN_ASSIGN(TableAccess access, cube.table(*table.binding));
     if (access.map.is_array()) continue;
     static const std::vector<model::Row> none;
     auto written = std::find_if(keep.begin(), keep.end(),
                                 [&](const TableChange& change) { return change.binding == table.binding; });
-    PCN_TRY(access.forget_port(index, written == keep.end() ? none : written->changes.written, ports));
+    PCN_TRY(access.forget_port(index, written == keep.end() ? none : written->changes.written, ports, undo));
   }
   return {};
 }
@@ -409,13 +463,13 @@ Result<> forget_port(const Cube& cube, std::uint16_t index, const std::vector<Ta
 
 // A port that takes the index of one that goes away must not get what was learned about the other. This leaves what is
 // learned until the new program runs; forget_ports() removes that.
-Result<> Engine::forget_reused_indexes(const Transaction& transaction) {
+Result<> Engine::forget_reused_indexes(const Transaction& transaction, Staged& staged) {
   for (const auto& [name, old] : transaction.before.cubes) {
     if (!stays(transaction, name)) continue;
     const topology::Cube& cube = transaction.after.cubes.at(name);
     if (cube == old) continue;
     for (std::uint16_t index : freed_indexes(old, cube))
-      if (is_index_of_a_port(cube, index)) PCN_TRY(forget_port(*cubes_.at(name), index, {}, {}));
+      if (is_index_of_a_port(cube, index)) PCN_TRY(forget_port(*cubes_.at(name), index, {}, {}, &staged.undo));
   }
   return {};
 }
@@ -430,7 +484,7 @@ void Engine::forget_ports(const Transaction& transaction) {
     auto tables = transaction.tables.find(name);
     for (std::uint16_t index : freed_indexes(old, cube)) {
       auto done = forget_port(*cubes_.at(name), index, tables == transaction.tables.end() ? none : tables->second,
-                              port_names(cube));
+                              port_names(cube), nullptr);
       if (!done) log::error("cube {}: {}", name, done.error().message);
     }
   }

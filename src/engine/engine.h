@@ -44,6 +44,10 @@ class Engine {
 
   [[nodiscard]] Result<> apply(const Transaction& transaction);
 
+  /// Whether a device to which something is attached has gone. Another may have its name and index by now, and is attached
+  /// to by the next apply().
+  [[nodiscard]] bool has_lost_device() const;
+
   /// Whether the engine made this device for itself.
   [[nodiscard]] bool owns(int device) const;
 
@@ -56,6 +60,8 @@ class Engine {
   [[nodiscard]] Result<> prepare(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> attach_roots(const Transaction& transaction, Staged& staged);
+  void make_way(const Transaction& transaction, const std::pair<int, topology::Hook>& key, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
   enum class WireChange { gains, loses, other };
   [[nodiscard]] WireChange wire_change(const std::string& name, const Staged& staged) const;
@@ -65,7 +71,7 @@ class Engine {
   [[nodiscard]] Result<> write_tables(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
   void finish(const Transaction& transaction, Staged& staged);
-  [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction);
+  [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction, Staged& staged);
   void forget_ports(const Transaction& transaction);
   [[nodiscard]] Result<pcn_config> make_config(const Transaction& transaction, const std::string& name, Staged& staged);
   [[nodiscard]] Result<Injector*> injector(Family family);

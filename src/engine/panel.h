@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The program array through which packets enter cubes, one for the TC hook and one for the XDP hooks.
+/// The program array through which packets enter cubes, one for the TC hook and one for the XDP hooks, and the other maps
+/// that all programs of these hooks share.
 /// Why: "attach once, swap behind": a slot is replaced in microseconds while packets flow, an attachment is not.
 /// Invariants: outlives its slots.
 /// Threading: not synchronised; used under the engine's lock.

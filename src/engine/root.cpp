@@ -53,10 +53,9 @@ void warn_unless_it_takes_frames(int device, const std::string& device_name) {
 
 }  // namespace
 
-Result<Root> Root::attach(Panel& panel, const bpf::ObjectFile& object, int device, const std::string& device_name,
-                          topology::Hook hook) {
+Result<Root> Root::create(Panel& panel, const bpf::ObjectFile& object, int device) {
   PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(panel));
-  Root root(std::move(slot));
+  Root root(std::move(slot), device);
   const pcn_root_config config{.slot = root.slot_.number()};
   PCN_ASSIGN(bpf::LoadedObject loaded,
              object.load({.constants = {{"pcn_root_config", std::as_bytes(std::span(&config, 1))}},
@@ -64,11 +63,16 @@ Result<Root> Root::attach(Panel& panel, const bpf::ObjectFile& object, int devic
   auto program = loaded.programs.find("pcn_root");
   if (program == loaded.programs.end())
     return fail(ErrorCode::invalid_value, "{} is not a root program", object.path().string());
+  root.program_ = std::move(program->second);
   PCN_TRY(root.slot_.set_device(device));
-  PCN_ASSIGN(root.link_, bpf::Link::attach(program->second, device, attach_point(hook), device_name));
-  if (hook == topology::Hook::tc) PCN_TRY(check_first_root(program->second, device, device_name));
-  if (hook == topology::Hook::xdp_drv) warn_unless_it_takes_frames(device, device_name);
   return root;
+}
+
+Result<> Root::attach(const std::string& device_name, topology::Hook hook) {
+  PCN_ASSIGN(link_, bpf::Link::attach(program_, device_, attach_point(hook), device_name));
+  if (hook == topology::Hook::tc) PCN_TRY(check_first_root(program_, device_, device_name));
+  if (hook == topology::Hook::xdp_drv) warn_unless_it_takes_frames(device_, device_name);
+  return {};
 }
 
 }  // namespace polycube::engine

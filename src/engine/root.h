@@ -19,10 +19,14 @@ namespace polycube::engine {
 
 class Root {
  public:
+  /// Loads the program; nothing is attached yet, but wires may point to slot().
+  [[nodiscard]] static Result<Root> create(Panel& panel, const bpf::ObjectFile& object, int device);
+
   /// Attaches to the device. Warns of a device to which native XDP cannot send. Errors: in_use (the root of another
   /// daemon is in front of this one), as bpf::Link::attach.
-  [[nodiscard]] static Result<Root> attach(Panel& panel, const bpf::ObjectFile& object, int device,
-                                           const std::string& device_name, topology::Hook hook);
+  [[nodiscard]] Result<> attach(const std::string& device_name, topology::Hook hook);
+  /// False once the device is gone, even when another has its index.
+  [[nodiscard]] bool attached() const { return link_.attached(); }
 
   /// Lets packets enter this program (Cube::entry).
   [[nodiscard]] Result<> steer(const bpf::Program& entry) { return slot_.set(entry); }
@@ -34,8 +38,10 @@ class Root {
   void detach() { link_ = bpf::Link(); }
 
  private:
-  explicit Root(PanelSlot slot) : slot_(std::move(slot)) {}
+  Root(PanelSlot slot, int device) : slot_(std::move(slot)), device_(device) {}
   PanelSlot slot_;
+  int device_;
+  bpf::Program program_;
   bpf::Link link_;
 };
 

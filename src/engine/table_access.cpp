@@ -99,12 +99,15 @@ Result<> TableAccess::remove(const model::Row& row, const PortNames& ports) cons
   return map.remove(key);
 }
 
-Result<std::size_t> TableAccess::remove_if(const Predicate& predicate) const {
+Result<std::size_t> TableAccess::remove_if(const Predicate& predicate, Undo* undo) const {
   std::vector<bpf::Bytes> doomed;
   PCN_TRY(map.for_each([&](std::span<const std::byte> key, std::span<const std::byte> value) {
     if (predicate(key, value)) doomed.emplace_back(key.begin(), key.end());
   }));
-  for (const bpf::Bytes& key : doomed) PCN_TRY(map.remove(key));
+  for (const bpf::Bytes& key : doomed) {
+    if (undo != nullptr) PCN_TRY(remember(key, *undo));
+    PCN_TRY(map.remove(key));
+  }
   return doomed.size();
 }
 
@@ -121,17 +124,19 @@ Result<std::size_t> TableAccess::expire(std::uint64_t max_age) const {
   });
 }
 
-Result<> TableAccess::forget_port(std::uint16_t port, const std::vector<model::Row>& keep,
-                                  const PortNames& ports) const {
+Result<> TableAccess::forget_port(std::uint16_t port, const std::vector<model::Row>& keep, const PortNames& ports,
+                                  Undo* undo) const {
   std::set<bpf::Bytes> kept;
   for (const model::Row& row : keep) {
     bpf::Bytes key(map.info().key_size);
     PCN_TRY(table.codec.encode_key(row, ports, key));
     kept.insert(std::move(key));
   }
-  PCN_TRY(remove_if([&](std::span<const std::byte> key, std::span<const std::byte> value) {
-    return table.codec.follows_port(key, value, port) && !kept.contains(bpf::Bytes(key.begin(), key.end()));
-  }));
+  PCN_TRY(remove_if(
+      [&](std::span<const std::byte> key, std::span<const std::byte> value) {
+        return table.codec.follows_port(key, value, port) && !kept.contains(bpf::Bytes(key.begin(), key.end()));
+      },
+      undo));
   return {};
 }
 

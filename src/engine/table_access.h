@@ -32,13 +32,14 @@ struct TableAccess {
   [[nodiscard]] Result<> clear() const;
   /// Removes what is older than `max_age` seconds; returns how many.
   [[nodiscard]] Result<std::size_t> expire(std::uint64_t max_age) const;
-  /// Removes what follows a port that is gone, except for the elements of these rows.
-  [[nodiscard]] Result<> forget_port(std::uint16_t port, const std::vector<model::Row>& keep,
-                                     const PortNames& ports) const;
+  /// Removes what follows a port that is gone, except for the elements of these rows; records how to take it back when
+  /// `undo` is given.
+  [[nodiscard]] Result<> forget_port(std::uint16_t port, const std::vector<model::Row>& keep, const PortNames& ports,
+                                     Undo* undo) const;
 
  private:
   using Predicate = std::function<bool(std::span<const std::byte>, std::span<const std::byte>)>;
-  [[nodiscard]] Result<std::size_t> remove_if(const Predicate& predicate) const;
+  [[nodiscard]] Result<std::size_t> remove_if(const Predicate& predicate, Undo* undo = nullptr) const;
   [[nodiscard]] Result<> remember(std::span<const std::byte> key, Undo& undo) const;
 };
 

@@ -456,7 +456,7 @@ void LocalController::follow_devices() {
   }
   const auto rewire = [&]() -> Result<> {
     topology::Wiring wiring = topology::wire(topology_, devices);
-    if (wiring == wiring_) return {};
+    if (wiring == wiring_ && !engine_->has_lost_device()) return {};
     PCN_TRY(engine_->apply({topology_, topology_, wiring, devices, {}, {}}));
     log_links(topology_, wiring_, wiring);
     wiring_ = std::move(wiring);

@@ -96,6 +96,11 @@ void DataPath::remove_device(const std::string& name) {
   devices_.erase(name);
 }
 
+void DataPath::replace_device(const std::string& name) {
+  network_.remove_device(name);
+  network_.add_veth(name, far_end(name), devices_.at(name).index);
+}
+
 void DataPath::add_cube(const std::string& name, const Service& service, Hook hook, const Ports& ports) {
   services_[service.name] = &service;
   topology::Cube cube;

@@ -50,6 +50,8 @@ class DataPath {
   /// A veth pair; cubes are wired to `name`, frames are sent and received at the other end (far_end).
   void add_device(const std::string& name);
   void remove_device(const std::string& name);
+  /// Another device takes its place: the same name and interface index.
+  void replace_device(const std::string& name);
   [[nodiscard]] static std::string far_end(const std::string& device) { return device + "_far"; }
 
   /// Ports with their peers: "", a device or "cube:port".

@@ -96,10 +96,11 @@ NetworkNamespace::NetworkNamespace() : previous_(open("/proc/thread-self/ns/net"
 
 NetworkNamespace::~NetworkNamespace() { (void)setns(previous_.get(), CLONE_NEWNET); }
 
-void NetworkNamespace::add_veth(const std::string& name, const std::string& far_name) const {
+void NetworkNamespace::add_veth(const std::string& name, const std::string& far_name, int index) const {
   Socket socket = connect();
   LinkPointer pair(rtnl_link_veth_alloc());
   rtnl_link_set_name(pair.get(), name.c_str());
+  if (index != 0) rtnl_link_set_ifindex(pair.get(), index);
   LinkPointer far(rtnl_link_veth_get_peer(pair.get()));
   rtnl_link_set_name(far.get(), far_name.c_str());
   check_netlink(rtnl_link_add(socket.get(), pair.get(), NLM_F_CREATE | NLM_F_EXCL), "veth pair " + name);

@@ -24,7 +24,8 @@ class NetworkNamespace {
   NetworkNamespace& operator=(const NetworkNamespace&) = delete;
 
   /// A veth pair, both ends up, with generic receive offload on both: only then does an end take frames of native XDP.
-  void add_veth(const std::string& name, const std::string& far_name) const;
+  /// `index`: of the first end, 0 for any.
+  void add_veth(const std::string& name, const std::string& far_name, int index = 0) const;
   void remove_device(const std::string& name) const;
 
  private:

@@ -209,8 +209,8 @@ TEST_P(EngineTest, ADeviceOfAnotherDaemonChangesNothing) {
   {
     const auto panel = must(engine::Panel::create(engine::family_of(hook())));
     const auto object = must(bpf::ObjectFile::read(root_object(engine::family_of(hook()))));
-    engine::Root others =
-        must(engine::Root::attach(*panel, object, static_cast<int>(if_nametoindex("d3")), "d3", hook()));
+    engine::Root others = must(engine::Root::create(*panel, object, static_cast<int>(if_nametoindex("d3"))));
+    must(others.attach("d3", hook()));
     before = state();
     want_other_wiring_and_rules();
     const Result<> done = path_.apply();
@@ -226,6 +226,42 @@ TEST_P(EngineTest, ADeviceOfAnotherDaemonChangesNothing) {
   forward("a", "dev", 2);
   must(path_.apply());
   expect_arrives("d1", "d3");
+}
+
+// The kernel detaches from a device that goes; another one under its name and index looks the same to a wiring.
+TEST_P(EngineTest, ADeviceThatAnotherReplaces) {
+  make_chain();
+  EXPECT_FALSE(path_.engine().has_lost_device());
+  path_.replace_device("d2");
+  sockets_.erase("d2");
+  sockets_.emplace("d2", FrameSocket(DataPath::far_end("d2")));
+  EXPECT_TRUE(path_.engine().has_lost_device());
+  must(path_.apply());
+  EXPECT_FALSE(path_.engine().has_lost_device());
+  expect_working();
+}
+
+// A device carries one XDP program: in one transaction, that of the one hook makes way for that of the other.
+TEST_P(EngineTest, ADeviceMovesToTheOtherXdpHook) {
+  if (hook() == Hook::tc) return;  // shares its devices
+  make_chain();
+  const Hook other = hook() == Hook::xdp_drv ? Hook::xdp_skb : Hook::xdp_drv;
+  path_.add_cube("c", probe(), other, {{"p1", ""}, {"p2", "d3"}});
+  path_.write("c", "rules", {{"inport", "p1"}, {"action", "forward"}, {"outport", "1"}});
+  note("c", 1);
+  must(path_.apply());
+  const auto move = [&] {
+    path_.set_peer("b", "dev", "");
+    path_.set_peer("c", "p1", "d2");
+  };
+  const State before = state();
+  move();
+  for (int number = 0; number <= PROBE_NOTES; number++) note("c", 1000 + number);  // does not fit
+  ASSERT_FALSE(path_.apply());
+  expect_unchanged(before);
+  move();
+  must(path_.apply());
+  expect_arrives("d2", "d3");
 }
 
 // tcx shares devices with programs of other kinds; XDP does not.

@@ -18,7 +18,7 @@
 
 #define PCN_MAX_PORTS 128      /* ports of a cube */
 #define PCN_MAX_DIRECT 12      /* cube peers reached by a direct jump; more are reached by indirect ones */
-#define PCN_PANEL_SLOTS 8192   /* cubes, and two for each device */
+#define PCN_PANEL_SLOTS 8192 /* cubes, devices for each hook they are used on, and programs that cubes have besides */
 #define PCN_CACHE_LINE 64
 
 /* Kinds of a wire. From PCN_WIRE_DIRECT on, kind - PCN_WIRE_DIRECT is the number of the direct jump. */
@@ -31,31 +31,31 @@
 struct pcn_wire {
 	__u32 target; /* interface index, or panel slot of a cube */
 	__u16 kind;
-	__u16 port;   /* port index in the cube that it leads to; of a device on XDP: its index in pcn_devices */
+	__u16 port; /* port index in the cube that it leads to; of a device on XDP: its index in pcn_devices */
 };
 PCN_ASSERT(sizeof(struct pcn_wire) == 8, "no padding");
 
 /* Constants of a program. */
 struct pcn_config {
-	__u16 ports;     /* highest port index + 1 */
-	__u16 direct;    /* number of direct jumps */
+	__u16 ports; /* highest port index + 1 */
+	__u16 direct; /* number of direct jumps */
 	__u16 log_level; /* enum order of the YANG leaf: TRACE 0 .. OFF 6 */
-	__u16 entry;     /* input port + 1 of packets that come from a device; 0: the port comes with the packet */
+	__u16 entry; /* input port + 1 of packets that come from a device; 0: the port comes with the packet */
 	__u16 slots[PCN_MAX_DIRECT]; /* panel slots of the direct jumps */
 	struct pcn_wire wires[PCN_MAX_PORTS];
-	__u32 injector;  /* interface index of the device that brings copies to cubes (flood.h) */
+	__u32 injector; /* interface index of the device that brings copies to cubes (flood.h) */
 	__u16 flood_slot; /* XDP: of the program pcn_flood, in the TC panel */
 	__u16 reserved;
 };
 
 /* Why a packet ended in a cube. */
 enum pcn_drop {
-	PCN_DROP_POLICY,       /* the cube decided so */
-	PCN_DROP_UNWIRED,      /* sent out of a port that leads nowhere */
-	PCN_DROP_NO_PORT,      /* sent out of a port that does not exist */
-	PCN_DROP_JUMP,         /* the next cube could not be entered: 33 tail calls used up, or being deleted */
-	PCN_DROP_ERROR,        /* the cube failed */
-	PCN_DROP_HEADROOM,     /* no room in front of the packet, or it could not be copied */
+	PCN_DROP_POLICY, /* the cube decided so */
+	PCN_DROP_UNWIRED, /* sent out of a port that leads nowhere */
+	PCN_DROP_NO_PORT, /* sent out of a port that does not exist */
+	PCN_DROP_JUMP, /* the next cube could not be entered: 33 tail calls used up, or being deleted */
+	PCN_DROP_ERROR, /* the cube failed */
+	PCN_DROP_HEADROOM, /* no room in front of the packet, or it could not be copied */
 	PCN_DROP_REASONS = 16,
 };
 

@@ -29,7 +29,6 @@
 #endif
 
 /* What is rare is kept out of the way of what is not. */
-#define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* All programs of the daemon, one slot a cube; shared by every program. */
