@@ -56,6 +56,9 @@ set(POLYCUBE_DATA_DIR ${CMAKE_BINARY_DIR}/share/polycube)
 set(POLYCUBE_YANG_DIR ${POLYCUBE_DATA_DIR}/yang)
 set(POLYCUBE_SERVICES_DIR ${POLYCUBE_DATA_DIR}/services)
 
+# What runs, without what tests and measures it.
+add_custom_target(product)
+
 # polycube_library(NAME SOURCES... DEPENDS...)
 #   One static library per folder of src/. Include paths are written from src/: #include "base/result.h".
 function(polycube_library name)
@@ -144,6 +147,7 @@ function(add_cube name)
       DEFINES PCN_HOOK_TC INCLUDES ${folder})
     polycube_bpf_object(${name}_xdp SOURCE ${folder}/bpf/${name}.bpf.c OUTPUT ${package}/${name}.xdp.o
       DEFINES PCN_HOOK_XDP INCLUDES ${folder})
+    add_dependencies(product ${name}_tc ${name}_xdp)
   endif()
   install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services)
   polycube_test(${name}_prog_test LABEL prog SOURCES ${folder}/tests/${name}_prog_test.cpp DEPENDS polycube_harness)

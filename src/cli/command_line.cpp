@@ -78,7 +78,8 @@ class Reader {
       line_.help = true;
       return {};
     }
-    if (argument[0] == '-' && !is_negative_number(argument)) return read_flag(argument);
+    const bool standard_input = argument == "-" && line_.words == std::vector<std::string>{"cubes"};
+    if (argument[0] == '-' && !standard_input && !is_negative_number(argument)) return read_flag(argument);
     const auto verb = verb_of(argument);
     if (!verb && argument.find('=') != std::string::npos) return read_assignment(argument);
     if (!line_.assignments.empty())

@@ -88,9 +88,9 @@ std::string meant_verb(const std::vector<std::string>& words) {
                                               {"remove", "del"}}};
   const auto looks_like = [](std::string_view word, const Pair& pair) {
     if (pair.first != pair.second) return word == pair.first;
-    // One letter too many, too few or wrong, two in each other's place, or the beginning.
-    return edit_distance(word, pair.first) <= 1 || pair.first.starts_with(word) ||
-           std::ranges::is_permutation(word, pair.first);
+    // One letter too many or too few, two in each other's place, or the beginning. One that is wrong may be a name: net.
+    const bool slip = word.size() != pair.first.size() && edit_distance(word, pair.first) <= 1;
+    return slip || pair.first.starts_with(word) || std::ranges::is_permutation(word, pair.first);
   };
   for (const auto& word : words)
     for (const auto& pair : meant)

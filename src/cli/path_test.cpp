@@ -65,7 +65,8 @@ TEST(Path, AMisspeltCommandIsRecognised) {
   EXPECT_EQ(meant({"router", "ad", "r1"}), "; did you mean the command add instead of ad?");
   EXPECT_EQ(meant({"router", "create", "r1"}), "; did you mean the command add instead of create?");
   EXPECT_EQ(meant({"delete", "r1"}), "; did you mean the command del instead of delete?");
-  for (const Words& words : {Words{"router", "r1"}, Words{"simplebridge", "nu-zz"}, Words{"br1", "ports", "a"}})
+  for (const Words& words : {Words{"router", "r1"}, Words{"simplebridge", "nu-zz"}, Words{"br1", "ports", "a"},
+                             Words{"simplebridge", "net"}, Words{"simplebridge", "dev"}})
     EXPECT_EQ(meant(words), "");
 }
 

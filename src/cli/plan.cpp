@@ -178,9 +178,10 @@ Result<Plan> plan_action(const CommandLine& line, Target target, const std::opti
 Result<Plan> plan_none(const CommandLine& line, Target target, const std::optional<Json>& document) {
   const auto& step = target.last();
   if (step.node->kind == Node::Kind::action) return plan_action(line, std::move(target), document);
-  const std::string meant = meant_verb(line.words);
+  const bool bare = line.assignments.empty() && !document;
+  const std::string meant = bare ? meant_verb(line.words) : std::string();
   if (step.node->holds_value() || step.keyless() || !meant.empty() ||
-      (step.node->kind == Node::Kind::container && line.assignments.empty() && !document))
+      (step.node->kind == Node::Kind::container && bare))
     return fail(ErrorCode::malformed_message, "{}: say what to do: add, set, show or del{}", spoken(target), meant);
   return plan_add(line, target, document);
 }
@@ -340,7 +341,7 @@ Plan read_plan(Target target, const Options& options) {
 Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std::optional<Json>& document,
                        const CubeLookup& cube_service) {
   if (line.words.empty())
-    return fail(ErrorCode::malformed_message, "{} what? Try: polycubectl ?", to_string(line.verb));
+    return fail(ErrorCode::malformed_message, "What is to be done, with which cube? Try: polycubectl ?");
   const auto& first = line.words[0];
   if (is_rpc_word(first)) return plan_rpc(line);
   if (first == "cubes") return plan_cubes({schema, cube_service}, line, document);

@@ -41,6 +41,15 @@ def test_success_is_silent(net):
         assert net.do(line).strip() == "", line
 
 
+def test_static_entries_are_of_stations(net):
+    net.do("simplebridge add sb1")
+    net.do("sb1 ports add p1")
+    before = net.configuration()
+    for address in ("ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01"):
+        refused(net, f"sb1 fdb entry add {address} port=p1", "A station's address is unicast")
+    assert net.configuration() == before
+
+
 @pytest.mark.parametrize("line", ["helloworld add hw1", "helloworld hw1 add", "add helloworld hw1"])
 def test_word_orders_of_add(net, line):
     net.do(line)
