@@ -151,6 +151,12 @@ bool has_value(const lyd_node* node, const std::vector<const lysc_node*>& path, 
   return false;
 }
 
+/// Whether the node is in a cube of this kind; it may come from another module that augments the cube.
+bool is_below(const lysc_node* node, const lysc_node* cube) {
+  while (node && node != cube) node = data_parent(node);
+  return node != nullptr;
+}
+
 /// Where an outward reference starts: the same node for all entries of the list, since it is above them.
 lyd_node* start_of(lyd_node* cube, const OutwardReference& outward) {
   if (outward.reference->absolute) return nullptr;
@@ -165,7 +171,7 @@ Result<> fetch_dangling(WorkingCopy& cube) {
   TargetSets now(cube.now().forest());
   TargetSets before(cube.before()->forest());
   for (const auto& outward : cube.now().schema()->details().outward) {
-    if (data_parent(outward.list)->module != cube.now().forest()->schema->module) continue;
+    if (!is_below(outward.list, cube.now().forest()->schema)) continue;
     const Reference& reference = *outward.reference;
     const Targets& left = now.at(start_of(cube.now().forest(), outward), reference);
     Targets removed = before.at(start_of(cube.before()->forest(), outward), reference);

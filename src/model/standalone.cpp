@@ -95,7 +95,8 @@ bool is_standalone(const lysc_node* node, const Constraints& constraints) {
   if (node->nodetype != LYS_LIST || !is_config(node) || !extension(node, "table")) return false;
   const auto* list = reinterpret_cast<const lysc_node_list*>(node);
   const bool counted = list->min != 0 || list->max != UINT32_MAX;
-  if (counted || list->uniques || (list->flags & LYS_KEYLESS)) return false;
+  // take_over() leaves an entry in its place, which an order that means something would not survive.
+  if (counted || list->uniques || (list->flags & (LYS_KEYLESS | LYS_ORDBY_USER))) return false;
   return !constraints.constrains(node) && !reads_below(constraints, node);
 }
 

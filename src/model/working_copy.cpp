@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/working_copy.h"
 
+#include "base/log.h"
+
 namespace polycube::model {
 
 namespace {
@@ -64,8 +66,12 @@ lyd_node* equal_among(const lyd_node* siblings, const lyd_node* node) {
 }
 
 void move_below(lyd_node* parent, lyd_node* node) {
+  const lyd_node* from = lyd_parent(node);
   lyd_unlink_tree(node);
-  (void)lyd_insert_child(parent, node);  // of the same schema node as where it was
+  if (lyd_insert_child(parent, node) == LY_SUCCESS) return;
+  // Both are of the same cube, so it cannot happen; if it does, what runs is not what was validated.
+  log::error("{} is lost: it cannot be put below {}", child_path(from, node->schema), api_path(parent));
+  lyd_free_tree(node);
 }
 
 /// The content of one entry, which stays where it is among the others.

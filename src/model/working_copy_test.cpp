@@ -5,9 +5,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 
 #include "model/test_support.h"
 
@@ -18,7 +21,8 @@ using nlohmann::json;
 
 const std::shared_ptr<const Schema>& twins_schema() {
   static const auto schema = [] {
-    auto loaded = Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("twins"), cube_module("simplebridge")});
+    auto loaded =
+        Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("twins"), test_module("annex"), cube_module("simplebridge")});
     if (!loaded) throw std::runtime_error(loaded.error().message);
     for (const auto& failure : (*loaded)->failures()) throw std::runtime_error(failure.error.message);
     return *loaded;
@@ -32,12 +36,12 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-/// The order of entries has no meaning.
-json sorted(json value) {
-  for (auto& element : value) {
-    if (element.is_structured()) element = sorted(element);
+/// The order of entries has no meaning, except in the list that is `ordered-by user`.
+json sorted(json value, const std::string& name = {}) {
+  for (auto& [key, element] : value.items()) {
+    if (element.is_structured()) element = sorted(element, key);
   }
-  if (value.is_array()) std::sort(value.begin(), value.end());
+  if (value.is_array() && name != "rank") std::sort(value.begin(), value.end());
   return value;
 }
 
@@ -145,8 +149,19 @@ class Dice {
     return list;
   }
 
+  json ranks() {
+    json list = json::array();
+    std::vector<unsigned> keys{1, 2, 3, 4};
+    std::shuffle(keys.begin(), keys.end(), random_);
+    keys.resize(roll(5));
+    for (const unsigned key : keys) list.push_back({{"k", key}});
+    if (!list.empty() && roll(3) == 0) list[0]["port"] = port();
+    return list;
+  }
+
   json container() {
     json result = json::object();
+    if (roll(3) == 0) result["rank"] = ranks();
     if (roll(2)) result["entry"] = entries();
     if (roll(3) == 0) result["aging"] = roll(2) ? 300 : 5;
     return result;
@@ -159,7 +174,7 @@ class Dice {
       return Edit{method, path, body.is_null() ? "" : body.dump(), Format::json};
     };
     const auto wrap = [](const std::string& name, json value) { return json{{"twins:" + name, std::move(value)}}; };
-    switch (roll(22)) {
+    switch (roll(25)) {
       case 0:
       case 1: return make(Method::post, box, wrap("entry", entries()));
       case 2: return make(Method::patch, one, wrap("entry", json::array({entry(false)})));
@@ -184,6 +199,10 @@ class Dice {
       case 18: return make(Method::patch, box + "/aging", wrap("aging", roll(2) ? 300 : 7));
       case 19: return make(Method::remove, box + "/aging", nullptr);
       case 20: return make(Method::patch, cube + "/last", wrap("last", port()));
+      case 21:
+      case 22: return make(Method::put, box + "/rank", wrap("rank", ranks()));
+      case 23: return make(Method::post, box, wrap("rank", ranks()));
+      case 24: return make(Method::remove, box + fmt::format("/rank={}", 1 + roll(4)), nullptr);
       default:
         if (roll(6)) return make(Method::remove, one + "/inner", nullptr);
         return make(Method::put, cube,
@@ -212,6 +231,53 @@ TEST(WorkingCopy, NobodyCanTellWhatWasLeftOut) {
   }
   EXPECT_TRUE(left_out);
   EXPECT_GT(accepted, 1000u);
+}
+
+TEST(WorkingCopy, TheOrderThatAUserGivesIsWhatRuns) {
+  for (const char* name : {"alone", "watched"}) {
+    Twin twin(name);
+    const auto put = [&](const std::string& ranks) {
+      return twin.run({{Method::put, cube + "/LIST/rank", R"({"twins:rank":)" + ranks + "}", Format::json}});
+    };
+    (void)put(R"([{"k":1},{"k":2},{"k":3}])");
+    EXPECT_THAT(put(R"([{"k":3},{"k":1},{"k":2}])"), ::testing::HasSubstr(R"("rank":[{"k":3},{"k":1},{"k":2}])"));
+  }
+}
+
+/// A list that another module puts into the cube.
+class Annex : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = store.edit(
+        Edit{Method::post, "",
+             R"({"twins:twins":[{"name":"t","ports":[{"name":"p0"},{"name":"p1"},{"name":"p2"}],"annex:annex":{
+                  "entry":[{"id":1,"port":"p0"},{"id":2,"port":"p1"},{"id":3,"guard":"p2"}]}}]})",
+             Format::json});
+    ASSERT_TRUE(made) << made.error().message;
+    store.publish(*made);
+  }
+
+  static std::size_t entries(const DataTree& tree) {
+    const auto printed = print(tree, cube + "/annex:annex", {});
+    return printed ? json::parse(*printed)["annex:annex"]["entry"].size() : 0;
+  }
+
+  Datastore store{twins_schema()};
+};
+
+TEST_F(Annex, EntriesOfAnotherModuleFollowThePort) {
+  auto removed = store.edit(Edit{Method::remove, cube + "/ports=p0", "", Format::json});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(entries(*removed->changes.begin()->second.before), 1u);
+  EXPECT_EQ(entries(*removed->changes.begin()->second.after), 0u);
+  store.publish(*removed);
+  EXPECT_EQ(entries(**store.find("t")), 2u);
+}
+
+TEST_F(Annex, EntriesOfAnotherModuleHoldThePort) {
+  const auto refused = store.edit(Edit{Method::remove, cube + "/ports=p2", "", Format::json});
+  ASSERT_FALSE(refused);
+  EXPECT_ERROR(refused.error(), in_use, "port p2 is used by entry '3'", cube + "/ports=p2");
 }
 
 class Bridge : public ::testing::Test {
@@ -285,11 +351,29 @@ TEST_F(Bridge, WhatSomebodyHoldsDoesNotChange) {
   EXPECT_EQ(entries(*store.find("b")), size - 1);
 }
 
+// Trees of different cubes have nothing in common; nothing else can keep a node from being inserted.
+TEST(TakeOver, SaysWhatCannotBeTakenOver) {
+  Datastore store(twins_schema());
+  const std::string body = R"({"twins:twins":[{"name":"t","last":"x"}],"simplebridge:simplebridge":[{"name":"b"}]})";
+  auto made = store.edit(Edit{Method::post, "", body, Format::json});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto copy = [&](const CubeId& id) { return made->changes.at(id).after->duplicate().value(); };
+  const DataTree twins = copy({"twins", "t"});
+  const DataTree before = copy({"simplebridge", "b"});
+  const DataTree bridge = copy({"simplebridge", "b"});
+  std::ostringstream text;
+  auto& sinks = spdlog::default_logger()->sinks();
+  sinks.push_back(std::make_shared<spdlog::sinks::ostream_sink_st>(text));
+  take_over(bridge.forest(), before.forest(), twins.forest(), twins_schema()->details());
+  sinks.pop_back();
+  EXPECT_THAT(text.str(), ::testing::HasSubstr("twins:twins=t/last"));
+}
+
 TEST(Standalone, ListsWhoseEntriesStandForThemselves) {
   std::vector<std::string> names;
   for (const lysc_node* list : twins_schema()->details().standalone) names.push_back(schema_path(list));
-  EXPECT_THAT(names,
-              ::testing::UnorderedElementsAre("/simplebridge:simplebridge/fdb/entry", "/twins:twins/alone/entry"));
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("/simplebridge:simplebridge/fdb/entry", "/twins:twins/alone/entry",
+                                                     "/twins:twins/annex:annex/entry"));
 }
 
 }  // namespace
