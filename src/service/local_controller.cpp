@@ -80,7 +80,9 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
 
 LocalController::~LocalController() {
   sweeper_ = std::jthread();
-  const auto monitor = std::move(devices_);  // its thread may be in follow_devices() until it has ended
+  WriteLock lock(mutex_);
+  const auto monitor = std::move(devices_);
+  lock.unlock();  // the monitor's thread, which ends with it, may be waiting for the lock in follow_devices()
 }
 
 std::string LocalController::revision() const {
