@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/cube_tree.h"
 
+#include <algorithm>
+
 #include "model/state.h"
 
 namespace polycube::service {
@@ -56,6 +58,13 @@ std::optional<std::vector<std::string>> keys_in(const model::Target& target, con
     keys.insert(keys.end(), step.keys.begin(), step.keys.end());
   }
   return keys;
+}
+
+bool holds_list(const model::Target& target, const model::TableBinding& binding) {
+  if (target.steps.size() < 2 || target.steps.size() > binding.path.size() + 1) return false;
+  return std::equal(
+      target.steps.begin() + 1, target.steps.end(), binding.path.begin(),
+      [](const model::PathStep& step, const std::string& name) { return step.keys.empty() && step.name == name; });
 }
 
 std::string cube_xpath(const model::CubeId& cube) {

@@ -25,6 +25,9 @@ namespace polycube::service {
 [[nodiscard]] std::optional<std::vector<std::string>> keys_in(const model::Target& target,
                                                               const model::TableBinding& binding);
 
+/// Whether a path names all of a bound list: the list without keys, or something below the cube that the list is in.
+[[nodiscard]] bool holds_list(const model::Target& target, const model::TableBinding& binding);
+
 /// Absolute data path of a cube, as libyang writes it.
 [[nodiscard]] std::string cube_xpath(const model::CubeId& cube);
 

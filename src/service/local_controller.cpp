@@ -110,7 +110,11 @@ struct LocalController::Learned {
   engine::PortNames ports;
   std::vector<std::string> keys;  ///< empty: the whole list
   std::size_t depth;              ///< steps of the target up to the entry
-  std::string cube;
+};
+
+struct LocalController::Cleared {
+  std::string cube = {};
+  std::vector<engine::TableAccess> lists = {};
 };
 
 // ---- transactions ----------------------------------------------------------------------------------------------------
@@ -131,9 +135,7 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
     return EditReply{false, {}, etag()};
   }
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
-  const auto cleared =
-      edit.method == model::Method::remove ? find_whole_list(target) : std::optional<Learned>(std::nullopt);
-  PCN_TRY(commit(*candidate, cleared ? &*cleared : nullptr));
+  PCN_TRY(commit(*candidate, edit.method == model::Method::remove ? find_whole_lists(target) : Cleared{}));
   return EditReply{candidate->created, candidate->location, etag()};
 }
 
@@ -190,8 +192,12 @@ topology::Devices LocalController::usable_devices(const topology::Topology& cand
   return devices;
 }
 
-Result<> LocalController::commit(model::Candidate& candidate, const Learned* cleared) {
-  if (candidate.changes.empty()) return {};
+Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cleared) {
+  if (candidate.changes.empty()) {
+    // Nothing but what the fast path has put there.
+    for (const engine::TableAccess& list : cleared.lists) PCN_TRY(list.clear());
+    return {};
+  }
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
   PCN_ASSIGN(topology::Topology after, topology_of(candidate));
@@ -204,7 +210,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Learned* cle
   topology::Wiring wiring = topology::wire(after, devices);
   engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
   PCN_TRY(add_table_changes(candidate, transaction));
-  if (cleared != nullptr) PCN_TRY(add_clearing(*cleared, transaction));
+  PCN_TRY(add_clearing(cleared, transaction));
   PCN_TRY(engine_->apply(transaction));
   datastore_.publish(candidate);
   topology_ = std::move(after);
@@ -253,9 +259,7 @@ std::optional<LocalController::Learned> LocalController::find_learned(const mode
     if (!keys) continue;
     auto access = cube->table(binding);
     if (access && !access->map.is_array())
-      return Learned{
-          &table,           *access, engine::port_names(described->second), std::move(*keys), binding.path.size() + 1,
-          target.cube->name};
+      return Learned{&table, *access, engine::port_names(described->second), std::move(*keys), binding.path.size() + 1};
   }
   return std::nullopt;
 }
@@ -278,7 +282,7 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   // A learned entry that is changed becomes a configured one.
   PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit({adoption, edit}));
-  return commit(candidate);
+  return commit(candidate, {});
 }
 
 // The edit that makes a table's row an entry of the configuration.
@@ -295,21 +299,29 @@ Result<model::Edit> LocalController::adopt(const model::Target& target, const Le
   return model::Edit{model::Method::put, std::move(path), std::move(body), model::Format::json};
 }
 
-std::optional<LocalController::Learned> LocalController::find_whole_list(const model::Target& target) const {
-  auto learned = find_learned(target);
-  if (!learned || !learned->keys.empty() || target.steps.size() != learned->depth) return std::nullopt;
-  return learned;
+LocalController::Cleared LocalController::find_whole_lists(const model::Target& target) const {
+  const engine::Cube* cube = target.cube ? engine_->cube(target.cube->name) : nullptr;
+  if (cube == nullptr) return {};
+  Cleared cleared{target.cube->name};
+  for (const engine::BoundTable& table : cube->package().tables()) {
+    const model::TableBinding& binding = *table.binding;
+    if (binding.kind != model::BindingKind::list || !binding.config || !holds_list(target, binding)) continue;
+    if (auto access = cube->table(binding); access && !access->map.is_array()) cleared.lists.push_back(*access);
+  }
+  return cleared;
 }
 
-// Who deletes a whole list means what the fast path put there as well: it goes in the same transaction, and comes back
+// Who deletes whole lists means what the fast path put there as well: it goes in the same transaction, and comes back
 // if that fails.
-Result<> LocalController::add_clearing(const Learned& learned, engine::Transaction& transaction) const {
-  const model::TableBinding* binding = learned.table->binding;
-  auto& tables = transaction.tables[learned.cube];
-  auto change = std::find_if(tables.begin(), tables.end(),
-                             [&](const auto& known) { return known.binding->table == binding->table; });
-  if (change == tables.end()) change = tables.insert(change, {binding, {}});
-  PCN_ASSIGN(change->changes.removed, learned.access.read(learned.ports, std::nullopt));
+Result<> LocalController::add_clearing(const Cleared& cleared, engine::Transaction& transaction) const {
+  for (const engine::TableAccess& list : cleared.lists) {
+    const model::TableBinding* binding = list.table.binding;
+    auto& tables = transaction.tables[cleared.cube];
+    auto change = std::find_if(tables.begin(), tables.end(),
+                               [&](const auto& known) { return known.binding->table == binding->table; });
+    if (change == tables.end()) change = tables.insert(change, {binding, {}});
+    PCN_ASSIGN(change->changes.removed, list.read(engine::port_names(topology_.cubes.at(cleared.cube)), std::nullopt));
+  }
   return {};
 }
 
@@ -337,13 +349,11 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
       if (binding.table != clear.table || binding.kind != model::BindingKind::list) continue;
       const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
       PCN_ASSIGN(const model::Target list, model::resolve(*schema(), remove.path));
-      const auto cleared = find_whole_list(list);
+      model::Candidate candidate;
       if (!model::rows(**tree, binding).empty()) {
-        PCN_ASSIGN(model::Candidate candidate, datastore_.edit(remove));
-        PCN_TRY(commit(candidate, cleared ? &*cleared : nullptr));
-      } else if (cleared) {
-        PCN_TRY(cleared->access.clear());
+        PCN_ASSIGN(candidate, datastore_.edit(remove));
       }
+      PCN_TRY(commit(candidate, find_whole_lists(list)));
     }
     return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
   }
@@ -375,7 +385,7 @@ Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::s
   std::vector<model::Edit> edits;
   for (const auto& [port, peer] : peers) edits.push_back(peer_edit(topology_.cubes.at(port.cube).service, port, peer));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
-  return commit(candidate);
+  return commit(candidate, {});
 }
 
 namespace {

@@ -47,6 +47,7 @@ class LocalController : public Controller {
 
  private:
   struct Learned;  ///< an entry that only a table has
+  struct Cleared;  ///< lists that a transaction empties, with what only their tables have
   LocalController(const ControllerOptions& options, Catalogue catalogue)
       : options_(options), catalogue_(std::move(catalogue)), datastore_(catalogue_.schema()) {}
 
@@ -54,10 +55,10 @@ class LocalController : public Controller {
   using WriteLock = std::unique_lock<FairMutex>;
 
   // All of these are called with the lock held.
-  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Learned* cleared = nullptr);
+  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared);
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
-  [[nodiscard]] Result<> add_clearing(const Learned& learned, engine::Transaction& transaction) const;
+  [[nodiscard]] Result<> add_clearing(const Cleared& cleared, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
@@ -65,7 +66,7 @@ class LocalController : public Controller {
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
   [[nodiscard]] Result<model::Edit> adopt(const model::Target& target, const Learned& learned, model::Row row) const;
-  [[nodiscard]] std::optional<Learned> find_whole_list(const model::Target& target) const;
+  [[nodiscard]] Cleared find_whole_lists(const model::Target& target) const;
   [[nodiscard]] Result<> connect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> disconnect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> refuse_attachment(const std::map<std::string, std::string>& input) const;

@@ -241,6 +241,25 @@ def test_bridge_whole_list_is_deleted_with_what_was_learned(bridge):
     assert not {a.mac, b.mac} & set(bridge.entries())
 
 
+def test_bridge_container_is_deleted_with_what_was_learned(bridge):
+    a, b, _ = bridge.stations
+    path = "simplebridge:simplebridge=sb1/fdb"
+    bridge.sent(0, udp(a, b))
+    bridge.daemon.do(f"sb1 fdb entry add {UNKNOWN} port=p3")
+    bridge.daemon.do("sb1 fdb set aging-time=1000")
+    assert {a.mac, UNKNOWN} <= set(bridge.entries())
+    assert bridge.daemon.data("DELETE", path).status == 204
+    assert not {a.mac, UNKNOWN} & set(bridge.entries())
+    assert bridge.daemon.data("GET", path).json["simplebridge:fdb"]["aging-time"] == 300
+    assert bridge.sent(1, udp(b, a, dst=UNKNOWN)) == [0, 2]
+    assert b.mac in bridge.entries()
+    assert bridge.daemon.data("DELETE", path).status == 204, "with nothing configured as well"
+    assert b.mac not in bridge.entries()
+    bridge.sent(0, udp(a, b))
+    assert bridge.daemon.data("DELETE", f"{path}/aging-time").status == 204
+    assert a.mac in bridge.entries(), "what lies elsewhere stays"
+
+
 def test_bridge_forgets_after_the_aging_time(bridge):
     a, b, _ = bridge.stations
     bridge.daemon.do("sb1 fdb set aging-time=1")
