@@ -9,7 +9,8 @@ namespace polycube::engine {
 namespace {
 
 constexpr std::string_view drop_names[] = {"policy",      "port-unwired", "no-such-port",
-                                           "jump-failed", "error",        "no-headroom"};
+                                           "jump-failed", "error",        "no-headroom",
+                                           "slow-path-full"};
 
 }  // namespace
 
@@ -20,6 +21,10 @@ Result<std::unique_ptr<Cube>> Cube::create(Panel& panel, Panel& flood_panel, con
   if (family_of(hook) == Family::xdp && package.floods()) {
     PCN_ASSIGN(PanelSlot flood_slot, PanelSlot::allocate(flood_panel));
     cube->flood_slot_.emplace(std::move(flood_slot));
+  }
+  if (package.slow_path()) {
+    PCN_ASSIGN(PanelSlot out_slot, PanelSlot::allocate(panel));
+    cube->out_slot_.emplace(std::move(out_slot));
   }
   return cube;
 }
@@ -55,6 +60,9 @@ Result<CubePrograms> Cube::load(const pcn_config& constants, const bpf::ObjectFi
   if (flood_slot_) {
     PCN_ASSIGN(programs.flood, take(loaded, "pcn_flood", object));
   }
+  if (out_slot_) {
+    PCN_ASSIGN(programs.out, take(loaded, "pcn_out", object));
+  }
   maps_.merge(loaded.maps);
   programs.own_entries = loaded.variants.size() == devices.size();
   for (std::size_t i = 0; i < loaded.variants.size(); i++)
@@ -81,10 +89,15 @@ Result<> Cube::load_entries(const std::vector<std::uint16_t>& ports, const bpf::
   return {};
 }
 
-Result<CubePrograms> Cube::install(CubePrograms programs) {
+Result<> Cube::set_slots(const CubePrograms& programs) const {
   if (flood_slot_) PCN_TRY(flood_slot_->set(programs.flood));
-  if (auto done = slot_.set(programs.ingress); !done) {
-    if (flood_slot_ && programs_.flood) (void)flood_slot_->set(programs_.flood);
+  if (out_slot_) PCN_TRY(out_slot_->set(programs.out));
+  return slot_.set(programs.ingress);
+}
+
+Result<CubePrograms> Cube::install(CubePrograms programs) {
+  if (auto done = set_slots(programs); !done) {
+    if (programs_.ingress) (void)set_slots(programs_);
     return tl::unexpected<Error>(done.error());
   }
   std::swap(programs_, programs);
@@ -101,6 +114,11 @@ Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
 
 const bpf::Map* Cube::injector_map() const {
   auto map = maps_.find("pcn_injector");
+  return map == maps_.end() ? nullptr : &map->second;
+}
+
+const bpf::Map* Cube::controller_ring() const {
+  auto map = maps_.find("pcn_controller");
   return map == maps_.end() ? nullptr : &map->second;
 }
 

@@ -35,6 +35,7 @@ struct CubeStatistics {
 struct CubePrograms {
   bpf::Program ingress;
   bpf::Program flood;  ///< of an XDP cube that floods: makes the copies
+  bpf::Program out;    ///< of a cube with a slow path: what that sends out of ports enters it
   /// What packets from a device enter, by input port. A cube with few devices has a program for each, in which the port
   /// is a constant; for others it is an entry program, which stays the same when the cube's program is replaced.
   std::map<std::uint16_t, std::shared_ptr<bpf::Program>> entries;
@@ -52,6 +53,10 @@ class Cube {
   [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }
   /// Slot of the program that makes copies; 0 when there is none.
   [[nodiscard]] std::uint16_t flood_slot() const { return flood_slot_ ? flood_slot_->number() : 0; }
+  /// Slot that what the slow path sends out of ports enters; absent without a slow path.
+  [[nodiscard]] std::optional<std::uint16_t> out_slot() const {
+    return out_slot_ ? std::optional(out_slot_->number()) : std::nullopt;
+  }
   [[nodiscard]] const bpf::Program& program() const { return programs_.ingress; }
   /// What the root of the device on this port is steered to.
   [[nodiscard]] const bpf::Program& entry(std::uint16_t port) const { return *programs_.entries.at(port); }
@@ -70,6 +75,8 @@ class Cube {
   [[nodiscard]] Result<TableAccess> table(const model::TableBinding& binding) const;
   /// The device map of an XDP cube that floods, whose element is the injector, else null.
   [[nodiscard]] const bpf::Map* injector_map() const;
+  /// The ring in which packets for the slow path come, else null.
+  [[nodiscard]] const bpf::Map* controller_ring() const;
 
   [[nodiscard]] Result<CubeStatistics> statistics(const std::vector<std::uint16_t>& ports) const;
   /// A port with this index begins to count from zero.
@@ -85,6 +92,7 @@ class Cube {
  private:
   Cube(Panel& panel, PanelSlot slot, const Package& package, topology::Hook hook)
       : panel_(&panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
+  [[nodiscard]] Result<> set_slots(const CubePrograms& programs) const;
   [[nodiscard]] Result<pcn_stats> total() const;
   [[nodiscard]] Result<> load_entries(const std::vector<std::uint16_t>& ports, const bpf::ObjectFile& object,
                                       CubePrograms& programs) const;
@@ -92,6 +100,7 @@ class Cube {
   Panel* panel_;
   PanelSlot slot_;
   std::optional<PanelSlot> flood_slot_;
+  std::optional<PanelSlot> out_slot_;
   const Package* package_;
   topology::Hook hook_;
   std::map<std::string, bpf::Map> maps_;

@@ -99,6 +99,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& prog
   }
   PCN_ASSIGN(auto flood, bpf::ObjectFile::read(programs / "flood.tc.o"));
   engine->flood_ = std::make_unique<bpf::ObjectFile>(std::move(flood));
+  PCN_ASSIGN(engine->slow_path_, SlowPath::start());
   return engine;
 }
 
@@ -109,6 +110,20 @@ const Cube* Engine::cube(const std::string& name) const {
 
 bool Engine::has_lost_device() const {
   return std::any_of(roots_.begin(), roots_.end(), [](const auto& entry) { return !entry.second.root.attached(); });
+}
+
+Result<SlowPath::Subscription> Engine::subscribe(const std::string& cube, SlowPath::Handler handler) {
+  auto found = cubes_.find(cube);
+  const bpf::Map* ring = found == cubes_.end() ? nullptr : found->second->controller_ring();
+  if (ring == nullptr) return fail(ErrorCode::data_missing, "cube {} has no slow path", cube);
+  return slow_path_->subscribe(*ring, std::move(handler));
+}
+
+Result<Outlet> Engine::outlet(const std::string& cube) const {
+  auto found = cubes_.find(cube);
+  const auto slot = found == cubes_.end() ? std::nullopt : found->second->out_slot();
+  if (!slot) return fail(ErrorCode::data_missing, "cube {} has no slow path", cube);
+  return Outlet(injectors_.at(family_of(found->second->hook())), found->second->slot(), *slot);
 }
 
 bool Engine::owns(int device) const {
@@ -196,6 +211,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     Platform& platform = *platforms_.at(family_of(cube.hook));
     PCN_ASSIGN(auto created, Cube::create(*platform.panel, *platforms_.at(Family::tc)->panel, *package, cube.hook));
     staged.created.emplace(name, std::move(created));
+    if (package->slow_path()) PCN_TRY(injector(family_of(cube.hook)));
   }
   for (const auto& [name, cube] : transaction.after.cubes) {
     const bool created = staged.created.contains(name);

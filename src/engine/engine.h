@@ -17,6 +17,7 @@
 #include "engine/cube.h"
 #include "engine/injector.h"
 #include "engine/root.h"
+#include "engine/slow_path.h"
 #include "topology/topology.h"
 
 namespace polycube::engine {
@@ -53,6 +54,11 @@ class Engine {
 
   [[nodiscard]] const Cube* cube(const std::string& name) const;
 
+  /// Delivers the packets that a cube sends to its slow path. Errors: data_missing (no such cube, or no slow path).
+  [[nodiscard]] Result<SlowPath::Subscription> subscribe(const std::string& cube, SlowPath::Handler handler);
+  /// Where the slow path of a cube sends packets; valid as long as the cube.
+  [[nodiscard]] Result<Outlet> outlet(const std::string& cube) const;
+
  private:
   struct Platform;  ///< what the cubes of one family share
   struct Staged;    ///< what a transaction has prepared
@@ -81,6 +87,7 @@ class Engine {
   std::map<Family, std::unique_ptr<Platform>> platforms_;
   std::unique_ptr<bpf::ObjectFile> flood_;  ///< calls the programs that make copies
   std::map<Family, Injector> injectors_;
+  std::unique_ptr<SlowPath> slow_path_;
   std::map<std::string, std::unique_ptr<Cube>> cubes_;
   struct Entry {
     Root root;

@@ -2,7 +2,10 @@
 #include "engine/injector.h"
 
 #include <fcntl.h>
+#include <arpa/inet.h>
 #include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
@@ -13,11 +16,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <memory>
 #include <thread>
+
+#include <polycube/abi.h>
 
 namespace polycube::engine {
 
@@ -95,6 +103,21 @@ Result<> receive_offload_on(const std::string& device) {
   return {};
 }
 
+// Sends whole frames on a device of the thread's namespace; receives none.
+Result<Fd> packet_socket(int device) {
+  Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!socket) return fail_errno(errno, "cannot open a packet socket");
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_ifindex = device;
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0)
+    return fail_errno(errno, "cannot bind a packet socket");
+  const int on = 1;  // a veth has no queue worth passing
+  if (setsockopt(socket.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
+    return fail_errno(errno, "cannot set up a packet socket");
+  return socket;
+}
+
 Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPoint point, const std::string& name) {
   PCN_ASSIGN(bpf::LoadedObject loaded, entry.object.load({.maps = entry.panel.shared_maps()}));
   auto program = loaded.programs.find(entry.program);
@@ -109,6 +132,7 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
   const std::string name = fmt::format("pcn{}{}", family == Family::tc ? "tc" : "xdp", getpid());
   const std::string sender_name = "pcnsender";
   Injector injector;
+  injector.family_ = family;
   PCN_ASSIGN(injector.namespace_, new_namespace());
 
   PCN_ASSIGN(Socket socket, connect());
@@ -125,6 +149,7 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
       return fail_errno(errno, "cannot enter a network namespace");
     PCN_ASSIGN(Socket inner, connect());
     PCN_ASSIGN(injector.sender_, set_up(inner.get(), sender_name));
+    PCN_ASSIGN(injector.socket_, packet_socket(injector.sender_));
     return {};
   }));
   PCN_ASSIGN(injector.receiver_, set_up(socket.get(), name));
@@ -135,6 +160,59 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
     PCN_ASSIGN(injector.xdp_, attach(*xdp, injector.receiver_, bpf::AttachPoint::xdp_generic, name));
   }
   return injector;
+}
+
+namespace {
+
+constexpr std::size_t batch = 64;
+
+// A packet and what tells the injector where it is to go: in front of it for XDP, behind it for TC.
+struct Envelope {
+  pcn_frame frame{};
+  pcn_trailer trailer{};
+  std::array<iovec, 2> parts{};
+
+  void wrap(Family family, const Injector::Packet& packet) {
+    parts[0] = parts[1] = {const_cast<std::byte*>(packet.bytes.data()), packet.bytes.size()};
+    if (family == Family::xdp) {
+      frame = {.destination = {},
+               .source = {},
+               .protocol = htons(PCN_FRAME_PROTOCOL),
+               .stage = PCN_STAGE_ENTER,
+               .slot = packet.slot,
+               .port = packet.port,
+               .traffic_class = packet.traffic_class};
+      parts[0] = {&frame, sizeof(frame)};
+    } else {
+      trailer = {.magic = PCN_FRAME_MAGIC,
+                 .slot = packet.slot,
+                 .port = packet.port,
+                 .traffic_class = packet.traffic_class};
+      parts[1] = {&trailer, sizeof(trailer)};
+    }
+  }
+};
+
+}  // namespace
+
+Result<> Injector::send(std::span<const Packet> packets) const {
+  std::array<Envelope, batch> envelopes;
+  std::array<mmsghdr, batch> messages{};
+  while (!packets.empty()) {
+    const std::size_t count = std::min(packets.size(), batch);
+    for (std::size_t i = 0; i < count; i++) {
+      const std::size_t size = packets[i].bytes.size();
+      if (size < ETH_HLEN || size > largest_mtu)
+        return fail(ErrorCode::invalid_value, "a packet has {} bytes, not {} to {}", size, ETH_HLEN, largest_mtu);
+      envelopes[i].wrap(family_, packets[i]);
+      messages[i].msg_hdr.msg_iov = envelopes[i].parts.data();
+      messages[i].msg_hdr.msg_iovlen = envelopes[i].parts.size();
+    }
+    const int sent = sendmmsg(socket_.get(), messages.data(), static_cast<unsigned>(count), 0);
+    if (sent < 0) return fail_errno(errno, "cannot send a packet");
+    packets = packets.subspan(static_cast<std::size_t>(sent));
+  }
+  return {};
 }
 
 Result<> Injector::put_into(const bpf::Map& device_map) const {

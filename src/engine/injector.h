@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The device through which copies of flooded packets enter cubes, one for each family.
-/// Why: a program can jump into one cube only; a copy for another cube has to come in from a device.
+/// The device through which packets enter cubes that do not come from a port: copies of flooded packets, and what slow paths
+/// send; one for each family.
+/// Why: a program can jump into one cube only, and user space into none; such packets have to come in from a device.
 /// Invariants: a veth pair whose receiving end, with the injector program, is in the daemon's network namespace, and
 /// whose sending end is in a nameless namespace of its own, so that both vanish with the daemon however it ends.
-/// Threading: not synchronised; used under the engine's lock.
+/// Threading: send() from any thread; everything else under the engine's lock.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 
 #include "bpf/link.h"
@@ -29,12 +33,25 @@ class Injector {
   /// Interface index of the receiving end: clones go there with BPF_F_INGRESS.
   [[nodiscard]] int receiver() const { return receiver_; }
 
+  /// A packet for the program in a panel slot.
+  struct Packet {
+    std::uint16_t slot;
+    std::uint16_t port;
+    std::uint32_t traffic_class;
+    std::span<const std::byte> bytes;  ///< from the Ethernet header on
+  };
+  /// Sends packets in order. Errors: invalid_value (shorter than an Ethernet header, or too long), system; those before it
+  /// are sent.
+  [[nodiscard]] Result<> send(std::span<const Packet> packets) const;
+
   /// Makes the sending end the only element of a device map.
   [[nodiscard]] Result<> put_into(const bpf::Map& device_map) const;
 
  private:
   Injector() = default;
+  Family family_ = Family::tc;
   Fd namespace_;  ///< of the sending end
+  Fd socket_;     ///< packet socket on the sending end
   int sender_ = 0;
   int receiver_ = 0;
   bpf::Link tc_;

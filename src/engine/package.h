@@ -29,6 +29,8 @@ class Package {
   [[nodiscard]] const BoundTable* table(const model::TableBinding& binding) const;
   /// Whether its cubes send one packet out of several ports (sdk/bpf/polycube/flood.h).
   [[nodiscard]] bool floods() const { return floods_; }
+  /// Whether its cubes have a slow path (sdk/bpf/polycube/controller.h).
+  [[nodiscard]] bool slow_path() const { return slow_path_; }
 
  private:
   Package(bpf::ObjectFile tc, bpf::ObjectFile xdp) : tc_(std::move(tc)), xdp_(std::move(xdp)) {}
@@ -36,6 +38,7 @@ class Package {
   bpf::ObjectFile xdp_;
   std::vector<BoundTable> tables_;
   bool floods_ = false;
+  bool slow_path_ = false;
 };
 
 }  // namespace polycube::engine

@@ -69,7 +69,7 @@ class DataPath {
   [[nodiscard]] const topology::Topology& running() const { return running_; }
   [[nodiscard]] Result<> apply();
 
-  [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
+  [[nodiscard]] engine::Engine& engine() const { return *engine_; }
   [[nodiscard]] const engine::Cube& cube(const std::string& name) const;
   [[nodiscard]] std::uint16_t index(const std::string& cube, const std::string& port) const;
   /// Counters since the ports were created.

@@ -24,7 +24,7 @@ void describe(model::ServiceModel& model, const std::string& name) {
   rules.path = {"rules"};
   rules.leaves = {leaf("inport", LeafType::port, true), leaf("action", LeafType::enumeration),
                   leaf("outport", LeafType::integer), leaf("traffic_class", LeafType::integer)};
-  rules.leaves[1].enumerators = {{"drop", 0}, {"host", 1}, {"forward", 2}, {"flood", 3}, {"fail", 4}};
+  rules.leaves[1].enumerators = {{"drop", 0}, {"host", 1}, {"forward", 2}, {"flood", 3}, {"fail", 4}, {"slow-path", 5}};
   model::TableBinding& notes = model.bindings.emplace_back();
   notes.table = "notes";
   notes.path = {"notes"};
@@ -49,6 +49,11 @@ const Service& probe() {
 
 const Service& flooder() {
   static const std::unique_ptr<Service> service = load("flooder");
+  return *service;
+}
+
+const Service& slow_prober() {
+  static const std::unique_ptr<Service> service = load("slow_prober");
   return *service;
 }
 

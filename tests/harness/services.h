@@ -20,10 +20,12 @@ struct Service {
 /// A service of cubes/, by its YANG module.
 [[nodiscard]] const Service& service(const std::string& name);
 
-/// The probe (probe/bpf/probe.bpf.c): does what its table `rules` says. `flooder` can flood too. Their bindings are
+/// The probe (probe/bpf/probe.bpf.c): does what its table `rules` says. `flooder` can flood too, `slow_prober`
+/// sends to a slow path. Their bindings are
 /// written out here, so that tests of the framework need no YANG.
 [[nodiscard]] const Service& probe();
 [[nodiscard]] const Service& flooder();
+[[nodiscard]] const Service& slow_prober();  ///< has a slow path
 /// A service whose program the verifier refuses.
 [[nodiscard]] const Service& refused();
 

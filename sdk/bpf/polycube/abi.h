@@ -56,6 +56,7 @@ enum pcn_drop {
 	PCN_DROP_JUMP, /* the next cube could not be entered: 33 tail calls used up, or being deleted */
 	PCN_DROP_ERROR, /* the cube failed */
 	PCN_DROP_HEADROOM, /* no room in front of the packet, or it could not be copied */
+	PCN_DROP_CONTROLLER, /* the slow path did not keep up */
 	PCN_DROP_REASONS = 16,
 };
 
@@ -90,6 +91,41 @@ struct pcn_entry_config {
 	__u16 slot; /* of the cube */
 	__u16 port; /* input port */
 };
+
+/*
+ * What the slow path gets, in the ring `pcn_controller` of its cube; the packet follows. Everything about a packet travels
+ * with it, so that a lost one cannot put others out of step.
+ */
+struct pcn_packet_in {
+	__u32 length;        /* bytes that follow */
+	__u32 packet_length; /* bytes of the packet: more when it was too long for a record */
+	__u16 port;          /* input port */
+	__u16 reason;
+	__u32 traffic_class;
+	__u32 metadata[3];
+	__u32 reserved;
+};
+PCN_ASSERT(sizeof(struct pcn_packet_in) == 32, "no padding");
+
+/* Room for a packet in a record: reservations have constant sizes, the smallest that fits is taken. */
+#define PCN_RECORD_SMALL (256 - 32)
+#define PCN_RECORD_FRAME (2048 - 32)
+#define PCN_RECORD_JUMBO (16384 - 32)
+#define PCN_RECORD_LARGEST (65536 - 32)
+#define PCN_CONTROLLER_RING (256 * 1024)
+
+/*
+ * Behind a packet that the slow path sends to a TC cube, on its way through the injector; to an XDP cube a pcn_frame goes
+ * in front instead. (Neither hook can do what the other does: TC takes bytes off the end of any packet only, and generic
+ * XDP off the end of linear ones only.)
+ */
+struct pcn_trailer {
+	__u32 magic; /* PCN_FRAME_MAGIC */
+	__u16 slot;
+	__u16 port;
+	__u32 traffic_class;
+};
+PCN_ASSERT(sizeof(struct pcn_trailer) == 12, "no padding");
 
 /*
  * In front of a packet of an XDP cube while it is on its way through the injector (flood.h). It begins like an Ethernet

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Root of the injector device: enters the cube that the packet itself names. Copies of flooded packets come this way
- * (sdk/bpf/polycube/flood.h); anything else that arrives here is dropped.
+ * (sdk/bpf/polycube/flood.h), and what slow paths send; anything else that arrives here is dropped.
  */
 #include <polycube/hook.h>
 
@@ -54,8 +54,18 @@ int pcn_inject(struct xdp_md *ctx)
 SEC(PCN_SECTION)
 int pcn_inject(struct __sk_buff *ctx)
 {
-	if (ctx->cb[2] == PCN_FRAME_MAGIC)
+	struct pcn_trailer trailer;
+
+	if (ctx->cb[2] == PCN_FRAME_MAGIC) {
 		bpf_tail_call(ctx, &pcn_panel, ctx->cb[1]);
+		return PCN_VERDICT_DROP;
+	}
+	if (bpf_skb_load_bytes(ctx, ctx->len - sizeof(trailer), &trailer, sizeof(trailer)) ||
+	    trailer.magic != PCN_FRAME_MAGIC || bpf_skb_change_tail(ctx, ctx->len - sizeof(trailer), 0))
+		return PCN_VERDICT_DROP;
+	ctx->cb[0] = trailer.port;
+	ctx->mark = trailer.traffic_class;
+	bpf_tail_call(ctx, &pcn_panel, trailer.slot);
 	return PCN_VERDICT_DROP;
 }
 

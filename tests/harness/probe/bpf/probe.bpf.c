@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Does with each packet what its table says, and remembers what it saw: the cube that framework tests are made of.
- * Compiled twice: with PROBE_FLOODS it can flood as well.
+ * Compiled three times: with PROBE_FLOODS it can flood as well, with PROBE_CONTROLLER it has a slow path.
  */
-#ifdef PROBE_FLOODS
+#if defined(PROBE_FLOODS)
 #include <polycube/flood.h>
+#elif defined(PROBE_CONTROLLER)
+#include <polycube/controller.h>
 #else
 #include <polycube/cube.h>
 #endif
@@ -36,6 +38,13 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 #ifdef PROBE_FLOODS
 	case PROBE_FLOOD:
 		return pcn_pkt_flood(ctx, md);
+#endif
+#ifdef PROBE_CONTROLLER
+	case PROBE_SLOW_PATH: {
+		const __u32 metadata[3] = {last->packets, md->packet_len, rule->outport};
+
+		return pcn_pkt_controller_md(ctx, md, PROBE_REASON, metadata);
+	}
 #endif
 	case PROBE_FAIL:
 		return RX_ERROR;

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The way to the cube's slow path, and from there back out of its ports.
+ *
+ * A packet for the slow path is copied into a ring buffer of the cube together with everything that is known about it. Each
+ * cube has a ring of its own, so one that floods its slow path loses its own packets only, which are counted; the fast path
+ * never waits. What the slow path sends enters the cube again: pcn_ingress as if it had been received on a port, or pcn_out
+ * below to leave by a port.
+ *
+ * Included after cube.h by the cubes that need it.
+ */
+#ifndef POLYCUBE_CONTROLLER_H
+#define POLYCUBE_CONTROLLER_H
+
+#include <polycube/cube.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, PCN_CONTROLLER_RING);
+} pcn_controller SEC(".maps");
+
+/* Copies the packet as it was on the wire: a VLAN tag that a device took out is put back. */
+static __always_inline long pcn_copy_packet(struct CTXTYPE *ctx, __u8 *to, __u64 length, __u32 room)
+{
+	/* The verifier is to see a check of all 64 bits beside the copy; the compiler would do without. */
+	asm volatile("" : "+r"(length));
+	if (length < ETH_HLEN || length > room)
+		return -1;
+#ifdef POLYCUBE_XDP
+	return bpf_xdp_load_bytes(ctx, 0, to, length);
+#else
+	const __u32 tag_offset = 2 * ETH_ALEN;
+	__u64 rest = length - tag_offset - 4;
+	__be16 tag[2];
+
+	if (!ctx->vlan_present)
+		return bpf_skb_load_bytes(ctx, 0, to, length);
+	if (rest == 0 || rest > room - tag_offset - 4)
+		return -1;
+	tag[0] = ctx->vlan_proto;
+	tag[1] = bpf_htons(ctx->vlan_tci);
+	__builtin_memcpy(to + tag_offset, tag, sizeof(tag));
+	return bpf_skb_load_bytes(ctx, 0, to, tag_offset) || bpf_skb_load_bytes(ctx, tag_offset, to + tag_offset + 4, rest);
+#endif
+}
+
+static __always_inline int pcn_submit(struct CTXTYPE *ctx, const struct pcn_packet_in *head, __u32 room)
+{
+	struct pcn_packet_in *record = bpf_ringbuf_reserve(&pcn_controller, sizeof(*record) + room, 0);
+
+	if (!record)
+		return -1;
+	*record = *head;
+	if (pcn_copy_packet(ctx, (__u8 *)(record + 1), head->length, room)) {
+		bpf_ringbuf_discard(record, 0);
+		return -1;
+	}
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+/*
+ * Copy the packet to the slow path, with a reason and three words that mean what the cube likes. When the value is returned
+ * by handle_rx, the packet itself ends here. Without that the packet goes on, and the slow path has its copy.
+ */
+static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt_metadata *md, __u16 reason,
+						 const __u32 metadata[3])
+{
+	__u32 zero = 0;
+	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
+	struct pcn_packet_in head = {.port = md->in_port, .reason = reason, .traffic_class = md->traffic_class};
+	int failed;
+
+	if (!stats)
+		return RX_ERROR;
+	head.metadata[0] = metadata[0];
+	head.metadata[1] = metadata[1];
+	head.metadata[2] = metadata[2];
+	head.packet_length = pcn_packet_length(ctx);
+#ifndef POLYCUBE_XDP
+	if (ctx->vlan_present)
+		head.packet_length += 4;
+#endif
+	head.length = head.packet_length;
+	if (head.length <= PCN_RECORD_SMALL) {
+		failed = pcn_submit(ctx, &head, PCN_RECORD_SMALL);
+	} else if (head.length <= PCN_RECORD_FRAME) {
+		failed = pcn_submit(ctx, &head, PCN_RECORD_FRAME);
+	} else if (head.length <= PCN_RECORD_JUMBO) {
+		failed = pcn_submit(ctx, &head, PCN_RECORD_JUMBO);
+	} else {
+		if (head.length > PCN_RECORD_LARGEST)
+			head.length = PCN_RECORD_LARGEST;
+		failed = pcn_submit(ctx, &head, PCN_RECORD_LARGEST);
+	}
+	if (failed)
+		stats->drops[PCN_DROP_CONTROLLER]++;
+	md->verdict = PCN_VERDICT_DROP;
+	return RX_DONE;
+}
+
+static __always_inline int pcn_pkt_controller(struct CTXTYPE *ctx, struct pkt_metadata *md, __u16 reason)
+{
+	const __u32 none[3] = {};
+
+	return pcn_pkt_controller_md(ctx, md, reason, none);
+}
+
+/* Entered by what the slow path sends out of a port. */
+SEC(PCN_SECTION)
+int pcn_out(struct CTXTYPE *ctx)
+{
+	__u32 zero = 0;
+	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
+	struct pcn_arrival arrival = {};
+	struct pkt_metadata md = {};
+
+	if (!stats)
+		return PCN_VERDICT_DROP;
+	if (pcn_arrive(ctx, &arrival))
+		return pcn_drop(stats, PCN_DROP_ERROR);
+	md.traffic_class = arrival.traffic_class;
+	return pcn_leave(ctx, stats, &md, &arrival, arrival.in_port, PCN_SHARED_EXIT);
+}
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Reader of a BPF ring buffer.
+/// Invariants: records are seen once, in the order in which they were reserved.
+/// Threading: one thread at a time.
+/// Source: Documentation/bpf/ringbuf.rst of Linux.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "bpf/map.h"
+
+struct ring_buffer;
+
+namespace polycube::bpf {
+
+class RingBuffer {
+ public:
+  using Visit = std::function<void(std::span<const std::byte>)>;
+
+  /// The map must be a BPF_MAP_TYPE_RINGBUF and may be closed afterwards.
+  [[nodiscard]] static Result<RingBuffer> open(const Map& map, Visit visit);
+
+  /// Readable while there are records: for epoll.
+  [[nodiscard]] int poll_fd() const;
+
+  /// Hands at most `budget` records to `visit`, which may keep none of the bytes. Returns whether the budget was used up.
+  [[nodiscard]] Result<bool> consume(std::size_t budget);
+
+ private:
+  struct Reader {
+    Visit visit;
+    std::size_t budget = 0;
+  };
+  struct Deleter {
+    void operator()(ring_buffer* ring) const;
+  };
+  std::unique_ptr<Reader> reader_;  // libbpf has its address
+  std::unique_ptr<ring_buffer, Deleter> ring_;
+};
+
+}  // namespace polycube::bpf

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Packets from fast paths to their slow paths, and back.
+/// Why: what eBPF cannot do is done in user space, without one cube's packets disturbing another's: each cube has a ring of
+/// its own, and the rings are served in turn, a budget each.
+/// Invariants: everything about a packet travels with it. A cube whose slow path does not keep up loses its own packets,
+/// counted as slow-path-full by its fast path.
+/// Threading: handlers run on the one thread of this class, never two of them at a time. Outlet::send from any thread.
+/// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV (packet_in, send_packet_out).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+
+#include "bpf/ring_buffer.h"
+#include "engine/injector.h"
+
+namespace polycube::engine {
+
+struct PacketIn {
+  std::uint16_t port = 0;  ///< index of the input port
+  std::uint16_t reason = 0;
+  std::uint32_t traffic_class = 0;
+  std::array<std::uint32_t, 3> metadata{};
+  std::uint32_t packet_length = 0;    ///< on the wire; more than packet.size() when it was cut
+  std::span<const std::byte> packet;  ///< from the Ethernet header on; valid during the call
+};
+
+/// What a record holds; nothing when it is none.
+[[nodiscard]] std::optional<PacketIn> parse_packet_in(std::span<const std::byte> record);
+
+enum class Direction {
+  ingress,  ///< as if it had been received on the port
+  egress,   ///< out of the port
+};
+
+/// Where the slow path of one cube sends its packets.
+class Outlet {
+ public:
+  Outlet(const Injector& injector, std::uint16_t ingress_slot, std::uint16_t egress_slot)
+      : injector_(&injector), slots_{ingress_slot, egress_slot} {}
+
+  /// Errors: as Injector::send.
+  [[nodiscard]] Result<> send(std::uint16_t port, Direction direction, std::span<const std::byte> packet,
+                              std::uint32_t traffic_class = 0) const;
+
+ private:
+  const Injector* injector_;
+  std::array<std::uint16_t, 2> slots_;
+};
+
+class SlowPath {
+ public:
+  using Handler = std::function<void(const PacketIn&)>;
+
+  /// Ends the delivery: after its destruction the handler is not called again, and not running, unless it is the handler
+  /// itself that destroys it.
+  class Subscription {
+   public:
+    Subscription() = default;
+    Subscription(Subscription&& other) noexcept { *this = std::move(other); }
+    Subscription& operator=(Subscription&& other) noexcept {
+      std::swap(owner_, other.owner_);
+      std::swap(id_, other.id_);
+      return *this;
+    }
+    ~Subscription() {
+      if (owner_ != nullptr) owner_->end(id_);
+    }
+
+   private:
+    friend class SlowPath;
+    Subscription(SlowPath& owner, std::uint64_t id) : owner_(&owner), id_(id) {}
+    SlowPath* owner_ = nullptr;
+    std::uint64_t id_ = 0;
+  };
+
+  [[nodiscard]] static Result<std::unique_ptr<SlowPath>> start();
+  ~SlowPath();
+  SlowPath(const SlowPath&) = delete;
+  SlowPath& operator=(const SlowPath&) = delete;
+
+  /// Calls `handler` for each packet in a cube's ring, those included that are there already. The handler must not throw.
+  [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Handler handler);
+
+  /// Packets of one cube before it is the next one's turn.
+  static constexpr std::size_t budget = 64;
+
+ private:
+  SlowPath() = default;
+  void run();
+  void serve(std::uint64_t id);
+  void end(std::uint64_t id);
+
+  struct Listener {
+    std::mutex running;
+    bool ended = false;
+    bpf::RingBuffer ring;
+  };
+  Fd poll_;
+  Fd stop_;
+  std::mutex mutex_;  ///< guards listeners_
+  std::map<std::uint64_t, std::shared_ptr<Listener>> listeners_;
+  std::uint64_t next_id_ = 1;  ///< 0 is the stop event
+  std::thread thread_;
+};
+
+}  // namespace polycube::engine

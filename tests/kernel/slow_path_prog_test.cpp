@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real frames from the fast path to a handler in user space and back out of the cube's ports.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+
+#include "harness/data_path.h"
+#include "harness/must.h"
+#include "harness/probe/abi/probe.h"
+
+namespace polycube::harness {
+namespace {
+
+using engine::Direction;
+using engine::Outlet;
+using engine::PacketIn;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+constexpr std::chrono::seconds long_enough{20};  // only a broken run waits for it
+
+// What handlers were given, for the test's thread.
+class Mailbox {
+ public:
+  struct Letter {
+    PacketIn head;
+    Bytes packet;
+  };
+  void put(const PacketIn& in) {
+    const std::lock_guard lock(mutex_);
+    letters_.push_back({in, Bytes(in.packet.begin(), in.packet.end())});
+    arrived_.notify_all();
+  }
+  Letter take() {
+    std::unique_lock lock(mutex_);
+    if (!arrived_.wait_for(lock, long_enough, [&] { return !letters_.empty(); }))
+      throw std::runtime_error("nothing came to the slow path");
+    Letter letter = std::move(letters_.front());
+    letters_.pop_front();
+    return letter;
+  }
+  std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return letters_.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Letter> letters_;
+};
+
+class SlowPathTest : public testing::TestWithParam<Hook> {
+ protected:
+  Hook hook() const { return GetParam(); }
+
+  void add_device(const std::string& name) {
+    path_.add_device(name);
+    sockets_.emplace(name, FrameSocket(DataPath::far_end(name)));
+  }
+  const FrameSocket& at(const std::string& device) { return sockets_.at(device); }
+  void rule(const std::string& cube, const std::string& port, const std::string& action,
+            const std::string& outport = "0", const std::string& traffic_class = "0") {
+    path_.write(cube, "rules",
+                {{"inport", port}, {"action", action}, {"outport", outport}, {"traffic_class", traffic_class}});
+  }
+
+  static Bytes udp(const std::string& text) { return build(Ethernet{} / Ipv4{} / Udp{} / Payload(text)); }
+  static std::vector<Bytes> some_frames() {
+    return {build(Ethernet{.destination = "ff:ff:ff:ff:ff:ff"} / Arp{}), udp("short"),
+            build(Ethernet{} / Vlan{.id = 5} / Ipv4{} / Udp{} / Payload("tagged")),
+            build(Ethernet{} / Ipv6{} / Tcp{} / Payload(std::size_t{200}, 0x33)),
+            build(Ethernet{} / Ipv6{} / Tcp{} / Payload(std::size_t{1440}, 0x5a))};
+  }
+
+  DataPath path_;
+  std::map<std::string, FrameSocket> sockets_;
+};
+
+TEST_P(SlowPathTest, PacketsComeWholeWithWhatIsKnownAboutThem) {
+  add_device("d1");
+  add_device("d2");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}, {"p2", "d2"}});
+  rule("a", "p1", "slow-path", "40");
+  rule("a", "p2", "slow-path", "41", "9");
+  must(path_.apply());
+  Mailbox mailbox;
+  const auto subscription = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
+  std::uint32_t number = 0;
+  for (const Bytes& frame : some_frames()) {
+    for (const auto& [device, outport, traffic_class] :
+         {std::tuple("d1", 40u, 0u), std::tuple("d2", 41u, 9u)}) {
+      at(device).send(frame);
+      const Mailbox::Letter letter = mailbox.take();
+      EXPECT_TRUE(same_packet(frame, letter.packet)) << device;
+      EXPECT_EQ(letter.head.packet_length, frame.size());
+      EXPECT_EQ(letter.head.port, device == std::string("d1") ? 0 : 1);
+      EXPECT_EQ(letter.head.reason, PROBE_REASON);
+      EXPECT_EQ(letter.head.traffic_class, traffic_class);
+      EXPECT_EQ(letter.head.metadata[0], ++number);
+      EXPECT_EQ(letter.head.metadata[2], outport);
+    }
+  }
+  EXPECT_EQ(path_.statistics("a", "p1").in_packets, 5u);
+  EXPECT_EQ(path_.statistics("a", "p1").out_packets, 0u);
+  EXPECT_THAT(path_.statistics("a").drops, IsEmpty());
+}
+
+TEST_P(SlowPathTest, WhatCameBeforeAnybodyListenedIsDelivered) {
+  add_device("d1");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}});
+  rule("a", "p1", "slow-path");
+  must(path_.apply());
+  at("d1").send(udp("early"));
+  Mailbox mailbox;
+  const auto subscription = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
+  EXPECT_TRUE(same_packet(udp("early"), mailbox.take().packet));
+}
+
+TEST_P(SlowPathTest, PacketsGoOutOfPorts) {
+  for (const char* device : {"d1", "d2", "d3"}) add_device(device);
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}, {"p2", "d2"}, {"p3", ""}, {"p4", ""}});
+  path_.add_cube("b", probe(), hook(), {{"q1", ""}, {"q2", "d3"}});
+  path_.join("a", "p3", "b", "q1");
+  rule("b", "q1", "forward", "1");
+  must(path_.apply());
+  const Outlet outlet = must(path_.engine().outlet("a"));
+  for (const Bytes& frame : some_frames()) {
+    must(outlet.send(0, Direction::egress, frame));
+    EXPECT_TRUE(same_packet(frame, at("d1").receive()));
+    must(outlet.send(2, Direction::egress, frame, 23));
+    EXPECT_TRUE(same_packet(frame, at("d3").receive()));
+  }
+  EXPECT_EQ(path_.element<seen>("b", "seen", std::uint32_t{0})->traffic_class, 23u);
+  EXPECT_EQ(path_.statistics("a", "p1").out_packets, 5u);
+  EXPECT_EQ(path_.statistics("a", "p3").out_packets, 5u);
+  EXPECT_EQ(path_.statistics("b", "q1").in_packets, 5u);
+  EXPECT_THAT(at("d2").pending(), IsEmpty());
+
+  must(outlet.send(3, Direction::egress, udp("to nowhere")));
+  must(outlet.send(77, Direction::egress, udp("to no port")));
+  must(outlet.send(0, Direction::egress, udp("fence")));
+  EXPECT_TRUE(same_packet(udp("fence"), at("d1").receive()));
+  EXPECT_THAT(path_.statistics("a").drops, ElementsAre(Pair("no-such-port", 1u), Pair("port-unwired", 1u)));
+}
+
+TEST_P(SlowPathTest, PacketsGoInAsIfReceived) {
+  add_device("d1");
+  add_device("d2");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}, {"p2", "d2"}});
+  rule("a", "p1", "forward", "1");
+  must(path_.apply());
+  const Outlet outlet = must(path_.engine().outlet("a"));
+  for (const Bytes& frame : some_frames()) {
+    must(outlet.send(0, Direction::ingress, frame, 4));
+    EXPECT_TRUE(same_packet(frame, at("d2").receive()));
+  }
+  EXPECT_EQ(path_.statistics("a", "p1").in_packets, 5u);
+  EXPECT_EQ(path_.element<seen>("a", "seen", std::uint32_t{0})->traffic_class, 4u);
+}
+
+TEST_P(SlowPathTest, BadPacketsAreRefused) {
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", ""}});
+  must(path_.apply());
+  const Outlet outlet = must(path_.engine().outlet("a"));
+  EXPECT_EQ(outlet.send(0, Direction::egress, Bytes(13)).error().code, ErrorCode::invalid_value);
+  EXPECT_EQ(outlet.send(0, Direction::egress, Bytes(70000)).error().code, ErrorCode::invalid_value);
+}
+
+TEST_P(SlowPathTest, WithoutASlowPathThereIsNone) {
+  path_.add_cube("a", probe(), hook(), {{"p1", ""}});
+  must(path_.apply());
+  EXPECT_EQ(path_.engine().outlet("a").error().code, ErrorCode::data_missing);
+  EXPECT_EQ(path_.engine().subscribe("a", [](const PacketIn&) {}).error().code, ErrorCode::data_missing);
+}
+
+// a's handler stands still: its ring fills, its packets are dropped and counted, and b's come through.
+TEST_P(SlowPathTest, ACubeThatDoesNotKeepUpLosesItsOwnPacketsOnly) {
+  add_device("d1");
+  add_device("d2");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}});
+  path_.add_cube("b", slow_prober(), hook(), {{"p1", "d2"}});
+  rule("a", "p1", "slow-path");
+  rule("b", "p1", "slow-path");
+  must(path_.apply());
+  constexpr std::uint64_t sent = 3000;  // a record takes at least 256 bytes of 256 KiB
+  for (std::uint64_t i = 0; i < sent; i++) at("d1").send(udp("flood"));
+  at("d2").send(udp("single"));
+  Mailbox of_a;
+  Mailbox of_b;
+  const auto listens_b = must(path_.engine().subscribe("b", [&](const PacketIn& in) { of_b.put(in); }));
+  EXPECT_TRUE(same_packet(udp("single"), of_b.take().packet));
+  const auto listens_a = must(path_.engine().subscribe("a", [&](const PacketIn& in) { of_a.put(in); }));
+  const std::uint64_t dropped = path_.statistics("a").drops["slow-path-full"];
+  EXPECT_GT(dropped, 0u);
+  for (std::uint64_t i = dropped; i < sent; i++) (void)of_a.take();
+  EXPECT_EQ(path_.statistics("a", "p1").in_packets, sent);
+  EXPECT_THAT(path_.statistics("b").drops, IsEmpty());
+}
+
+TEST_P(SlowPathTest, AfterItsEndASubscriptionGetsNothing) {
+  add_device("d1");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}});
+  rule("a", "p1", "slow-path");
+  must(path_.apply());
+  std::promise<void> entered;
+  std::promise<void> leave;
+  std::atomic<int> calls = 0;
+  std::optional<engine::SlowPath::Subscription> subscription;
+  subscription.emplace(must(path_.engine().subscribe("a", [&](const PacketIn&) {
+    if (++calls == 1) {
+      entered.set_value();
+      leave.get_future().wait();
+    }
+  })));
+  for (int i = 0; i < 5; i++) at("d1").send(udp("one"));
+  entered.get_future().wait();
+  std::future<void> end = std::async(std::launch::async, [&] { subscription.reset(); });
+  leave.set_value();
+  end.get();  // the handler is not running any more
+  const int before = calls;
+  Mailbox mailbox;
+  at("d1").send(udp("two"));
+  const auto next = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
+  while (!same_packet(udp("two"), mailbox.take().packet)) {
+  }
+  EXPECT_EQ(calls, before);
+}
+
+// What two cubes are sent in turn stays with the right cube, in order.
+TEST_P(SlowPathTest, NothingIsMixedUp) {
+  add_device("d1");
+  add_device("d2");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}, {"p2", ""}});
+  path_.add_cube("b", slow_prober(), hook(), {{"p1", "d2"}, {"p2", ""}});
+  path_.join("a", "p2", "b", "p2");
+  for (const char* cube : {"a", "b"}) {
+    rule(cube, "p1", "slow-path");
+    rule(cube, "p2", "forward", "0");
+  }
+  must(path_.apply());
+  const Outlet out_a = must(path_.engine().outlet("a"));
+  const Outlet out_b = must(path_.engine().outlet("b"));
+  std::uint64_t refused = 0;
+  const auto pass_on = [&](const Outlet& outlet) {
+    return [&](const PacketIn& in) { refused += outlet.send(1, Direction::egress, in.packet) ? 0 : 1; };
+  };
+  const auto listens_a = must(path_.engine().subscribe("a", pass_on(out_a)));
+  const auto listens_b = must(path_.engine().subscribe("b", pass_on(out_b)));
+  constexpr int rounds = 2000;
+  for (int i = 0; i < rounds; i++) {
+    at("d1").send(udp("from 1, " + std::to_string(i)));
+    at("d2").send(udp("from 2, " + std::to_string(i)));
+    EXPECT_TRUE(same_packet(udp("from 1, " + std::to_string(i)), at("d2").receive()));
+    EXPECT_TRUE(same_packet(udp("from 2, " + std::to_string(i)), at("d1").receive()));
+  }
+  EXPECT_EQ(refused, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hooks, SlowPathTest, testing::Values(Hook::tc, Hook::xdp_skb, Hook::xdp_drv), hook_name);
+
+}  // namespace
+}  // namespace polycube::harness
