@@ -64,6 +64,7 @@ add_custom_target(product)
 function(polycube_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(polycube_${name} STATIC ${ARG_SOURCES})
+  set_target_properties(polycube_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(polycube_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(polycube_${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
@@ -133,8 +134,8 @@ function(polycube_bpf_object target)
 endfunction()
 
 # add_cube(NAME)
-#   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, tests/. The service package is the model and one object per
-#   hook flavour. Configuring fails when the cube proves none of its verdicts with packets.
+#   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/. The service package
+#   is the model, one object per hook flavour, and NAME.so. Configuring fails when the cube proves none of its verdicts with packets.
 function(add_cube name)
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   set(package ${POLYCUBE_SERVICES_DIR}/${name})
@@ -148,6 +149,15 @@ function(add_cube name)
     polycube_bpf_object(${name}_xdp SOURCE ${folder}/bpf/${name}.bpf.c OUTPUT ${package}/${name}.xdp.o
       DEFINES PCN_HOOK_XDP INCLUDES ${folder})
     add_dependencies(product ${name}_tc ${name}_xdp)
+  endif()
+  if(EXISTS ${folder}/control)
+    file(GLOB sources CONFIGURE_DEPENDS ${folder}/control/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
+    add_library(${name}_control MODULE ${sources})
+    target_include_directories(${name}_control PRIVATE ${folder} ${CMAKE_SOURCE_DIR}/sdk/control)
+    target_link_libraries(${name}_control PRIVATE polycube_base)
+    set_target_properties(${name}_control PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${package}
+      CXX_VISIBILITY_PRESET hidden)
   endif()
   install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services)
   polycube_test(${name}_prog_test LABEL prog SOURCES ${folder}/tests/${name}_prog_test.cpp DEPENDS polycube_harness)

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "service/control_plane.h"
 
 namespace polycube::service {
 
@@ -28,6 +29,14 @@ std::map<std::string, fs::path> packages_in(const fs::path& folder) {
   return found;
 }
 
+Result<const control::Service*> find_control(const fs::path& library, bool needed) {
+  std::error_code error;
+  if (fs::exists(library, error)) return load_control(library);
+  if (!needed) return nullptr;
+  return fail(ErrorCode::invalid_value, "its fast path sends packets to a slow path, but {} does not exist",
+              library.string());
+}
+
 }  // namespace
 
 Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs::path>& service_dirs) {
@@ -35,7 +44,7 @@ Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs
   std::vector<fs::path> models;
   for (const fs::path& folder : service_dirs) {
     for (const auto& [name, path] : packages_in(folder)) {
-      if (!catalogue.entries_.try_emplace(name, Entry{path, std::nullopt, {}}).second) {
+      if (!catalogue.entries_.try_emplace(name, Entry{path, std::nullopt, nullptr, {}}).second) {
         log::warn("service {} in {} is hidden by the one in {}", name, folder.string(),
                   catalogue.entries_.at(name).folder.string());
         continue;
@@ -49,10 +58,12 @@ Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs
   for (auto& [name, entry] : catalogue.entries_) {
     if (const model::ServiceModel* model = catalogue.schema_->service(name); model != nullptr) {
       auto package = engine::Package::open(entry.folder, *model);
-      if (package) {
+      auto control = package ? find_control(entry.folder / (name + ".so"), package->slow_path()) : nullptr;
+      if (package && control) {
         entry.package = std::move(*package);
+        entry.control = *control;
       } else {
-        entry.error = package.error();
+        entry.error = package ? control.error() : package.error();
       }
     } else if (entry.error.message.empty()) {
       entry.error = Error{ErrorCode::invalid_value, "its model could not be loaded", {}, {}};
@@ -61,6 +72,11 @@ Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs
       log::error("service {} in {} cannot be used: {}", name, entry.folder.string(), entry.error.message);
   }
   return catalogue;
+}
+
+const control::Service* Catalogue::control(const std::string& service) const {
+  auto entry = entries_.find(service);
+  return entry == entries_.end() ? nullptr : entry->second.control;
 }
 
 Result<const engine::Package*> Catalogue::package(const std::string& service) const {

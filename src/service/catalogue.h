@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The services that cubes can be made from, as found in package folders.
-/// Why: a service is a folder (NAME/NAME.yang, NAME.tc.o, NAME.xdp.o); putting one there is all that installing takes.
+/// Why: a service is a folder (NAME/NAME.yang, NAME.tc.o, NAME.xdp.o, and NAME.so with its control plane, if any); putting one there is all that installing takes.
 /// Invariants: a package that cannot be used is listed with the reason and does not stand in the way of others.
 /// Threading: immutable after find().
 #pragma once
@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+
+#include <polycube/control.h>
 
 #include "engine/package.h"
 #include "model/schema.h"
@@ -19,6 +21,7 @@ class Catalogue {
   struct Entry {
     std::filesystem::path folder;
     std::optional<engine::Package> package;  ///< absent when `error` says why
+    const control::Service* control = nullptr;  ///< of services with a control plane
     Error error;
   };
 
@@ -31,6 +34,8 @@ class Catalogue {
 
   /// The package from which a cube of this service can be made. Errors: the reason why not.
   [[nodiscard]] Result<const engine::Package*> package(const std::string& service) const;
+  /// The control plane of a service, null when it has none.
+  [[nodiscard]] const control::Service* control(const std::string& service) const;
 
  private:
   std::shared_ptr<const model::Schema> schema_;

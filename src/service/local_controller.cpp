@@ -211,7 +211,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
   PCN_TRY(add_table_changes(candidate, transaction));
   PCN_TRY(add_clearing(cleared, transaction));
-  PCN_TRY(engine_->apply(transaction));
+  PCN_TRY(apply(candidate, transaction));
   datastore_.publish(candidate);
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
@@ -223,6 +223,45 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
               !change.before  ? "created"
               : !change.after ? "deleted"
                               : "changed");
+  return {};
+}
+
+Result<std::map<std::string, std::unique_ptr<ControlPlane>>> LocalController::new_control_planes(
+    const model::Candidate& candidate) const {
+  std::map<std::string, std::unique_ptr<ControlPlane>> created;
+  for (const auto& [id, change] : candidate.changes) {
+    const control::Service* service = change.before ? nullptr : catalogue_.control(id.service);
+    if (service == nullptr) continue;
+    PCN_ASSIGN(created[id.name], ControlPlane::create(*service, id.name));
+  }
+  return created;
+}
+
+// The data path and the control planes, together or not at all.
+Result<> LocalController::apply(const model::Candidate& candidate, const engine::Transaction& transaction) {
+  PCN_ASSIGN(auto created, new_control_planes(candidate));
+  // Those of cubes that go away get and send nothing any more while their cubes are taken apart.
+  std::vector<ControlPlane*> ending;
+  for (const auto& [id, change] : candidate.changes)
+    if (auto plane = control_planes_.find(id.name); !change.after && plane != control_planes_.end())
+      ending.push_back(plane->second.get());
+  for (ControlPlane* plane : ending) plane->stop();
+  if (auto done = engine_->apply(transaction); !done) {
+    for (ControlPlane* plane : ending)
+      if (auto again = plane->start(*engine_); !again) log::error("slow path: {}", again.error().message);
+    return done;
+  }
+  for (const auto& [id, change] : candidate.changes)
+    if (!change.after) control_planes_.erase(id.name);
+  control_planes_.merge(created);
+  for (const auto& [id, change] : candidate.changes) {
+    auto plane = change.after ? control_planes_.find(id.name) : control_planes_.end();
+    if (plane == control_planes_.end()) continue;
+    plane->second->update(transaction.after.cubes.at(id.name));
+    if (change.before) continue;
+    if (auto started = plane->second->start(*engine_); !started)
+      log::error("cube {} has no slow path: {}", id.name, started.error().message);
+  }
   return {};
 }
 

@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "model/datastore.h"
 #include "service/catalogue.h"
+#include "service/control_plane.h"
 #include "service/controller.h"
 #include "service/fair_mutex.h"
 #include "service/scope.h"
@@ -62,6 +63,9 @@ class LocalController : public Controller {
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
+  [[nodiscard]] Result<std::map<std::string, std::unique_ptr<ControlPlane>>> new_control_planes(
+      const model::Candidate& candidate) const;
+  [[nodiscard]] Result<> apply(const model::Candidate& candidate, const engine::Transaction& transaction);
   void identify(const model::Candidate& candidate);
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
@@ -97,6 +101,7 @@ class LocalController : public Controller {
   topology::Topology topology_;
   topology::Wiring wiring_;
   std::unique_ptr<engine::Engine> engine_;
+  std::map<std::string, std::unique_ptr<ControlPlane>> control_planes_;  ///< by cube
   std::unique_ptr<engine::DeviceMonitor> devices_;
   struct Refusal {
     topology::Device device;  ///< as it was then

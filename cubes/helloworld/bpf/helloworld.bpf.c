@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Drops every packet, or passes it from either of its two ports (indexes 0 and 1) to the other. */
-#include <polycube/cube.h>
+/* Drops every packet, passes it from either of its two ports (indexes 0 and 1) to the other, or shows it to the slow path. */
+#include <polycube/controller.h>
 #include "abi/helloworld.h"
 
 PCN_ARRAY(settings, struct settings, 1);
@@ -10,7 +10,14 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 	__u32 zero = 0;
 	struct settings *config = bpf_map_lookup_elem(&settings, &zero);
 
-	if (!config || config->action != ACTION_FORWARD)
+	if (!config)
+		return RX_ERROR;
+	switch (config->action) {
+	case ACTION_FORWARD:
+		return pcn_pkt_redirect(ctx, md, !md->in_port);
+	case ACTION_SLOWPATH:
+		return pcn_pkt_controller(ctx, md, 0);
+	default:
 		return RX_DROP;
-	return pcn_pkt_redirect(ctx, md, !md->in_port);
+	}
 }
