@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/injector.h"
 
-#include <fcntl.h>
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -184,10 +184,8 @@ struct Envelope {
                .traffic_class = packet.traffic_class};
       parts[0] = {&frame, sizeof(frame)};
     } else {
-      trailer = {.magic = PCN_FRAME_MAGIC,
-                 .slot = packet.slot,
-                 .port = packet.port,
-                 .traffic_class = packet.traffic_class};
+      trailer = {
+          .magic = PCN_FRAME_MAGIC, .slot = packet.slot, .port = packet.port, .traffic_class = packet.traffic_class};
       parts[1] = {&trailer, sizeof(trailer)};
     }
   }

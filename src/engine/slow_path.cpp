@@ -62,7 +62,8 @@ SlowPath::~SlowPath() {
 
 Result<SlowPath::Subscription> SlowPath::subscribe(const bpf::Map& ring, Handler handler) {
   auto listener = std::make_shared<Listener>();
-  PCN_ASSIGN(listener->ring, bpf::RingBuffer::open(ring, [handler = std::move(handler), listener = listener.get()](auto record) {
+  PCN_ASSIGN(listener->ring,
+             bpf::RingBuffer::open(ring, [handler = std::move(handler), listener = listener.get()](auto record) {
                if (listener->ended) return;
                if (auto packet = parse_packet_in(record)) handler(*packet);
              }));

@@ -20,7 +20,7 @@ class Catalogue {
  public:
   struct Entry {
     std::filesystem::path folder;
-    std::optional<engine::Package> package;  ///< absent when `error` says why
+    std::optional<engine::Package> package;     ///< absent when `error` says why
     const control::Service* control = nullptr;  ///< of services with a control plane
     Error error;
   };

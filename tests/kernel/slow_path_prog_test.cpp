@@ -93,8 +93,7 @@ TEST_P(SlowPathTest, PacketsComeWholeWithWhatIsKnownAboutThem) {
   const auto subscription = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
   std::uint32_t number = 0;
   for (const Bytes& frame : some_frames()) {
-    for (const auto& [device, outport, traffic_class] :
-         {std::tuple("d1", 40u, 0u), std::tuple("d2", 41u, 9u)}) {
+    for (const auto& [device, outport, traffic_class] : {std::tuple("d1", 40u, 0u), std::tuple("d2", 41u, 9u)}) {
       at(device).send(frame);
       const Mailbox::Letter letter = mailbox.take();
       EXPECT_TRUE(same_packet(frame, letter.packet)) << device;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "abi/helloworld.h"
 #include "harness/data_path.h"
 #include "harness/must.h"
@@ -54,6 +56,22 @@ TEST_P(HelloworldTest, ForwardsBetweenItsTwoPorts) {
   EXPECT_TRUE(same_packet(frame_, back.packet));
 }
 
+TEST_P(HelloworldTest, ShowsPacketsToTheSlowPath) {
+  add_cube({{"a", "d0"}, {"b", "d1"}});
+  set_action("slowpath");
+  const Outcome outcome = path_.send("hw", "b", frame_);
+  EXPECT_EQ(outcome.verdict, Verdict::drop);
+  EXPECT_THAT(outcome.left_by, IsEmpty());
+  EXPECT_THAT(outcome.drops, IsEmpty()) << "it arrived";
+  std::promise<std::pair<std::uint16_t, Bytes>> arrived;
+  const auto subscription = must(path_.engine().subscribe("hw", [&](const engine::PacketIn& in) {
+    arrived.set_value({in.port, Bytes(in.packet.begin(), in.packet.end())});
+  }));
+  const auto [port, packet] = arrived.get_future().get();
+  EXPECT_EQ(port, 1);
+  EXPECT_TRUE(same_packet(frame_, packet));
+}
+
 TEST_P(HelloworldTest, ForwardsToNowhereWhileTheOtherPortIsUnwired) {
   add_cube({{"a", "d0"}, {"b", ""}});
   set_action("forward");
@@ -68,7 +86,7 @@ TEST_P(HelloworldTest, ForwardsToNowhereWhileThereIsNoOtherPort) {
 
 TEST_P(HelloworldTest, AnActionOutsideTheModelDrops) {
   add_cube({{"a", "d0"}, {"b", "d1"}});
-  path_.set_element("hw", "settings", std::uint32_t{0}, settings{1});
+  path_.set_element("hw", "settings", std::uint32_t{0}, settings{7});
   EXPECT_THAT(path_.send("hw", "a", frame_).drops, ElementsAre(Pair("policy", 1)));
 }
 

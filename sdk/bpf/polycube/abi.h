@@ -97,9 +97,9 @@ struct pcn_entry_config {
  * with it, so that a lost one cannot put others out of step.
  */
 struct pcn_packet_in {
-	__u32 length;        /* bytes that follow */
+	__u32 length; /* bytes that follow */
 	__u32 packet_length; /* bytes of the packet: more when it was too long for a record */
-	__u16 port;          /* input port */
+	__u16 port; /* input port */
 	__u16 reason;
 	__u32 traffic_class;
 	__u32 metadata[3];

@@ -40,7 +40,8 @@ static __always_inline long pcn_copy_packet(struct CTXTYPE *ctx, __u8 *to, __u64
 	tag[0] = ctx->vlan_proto;
 	tag[1] = bpf_htons(ctx->vlan_tci);
 	__builtin_memcpy(to + tag_offset, tag, sizeof(tag));
-	return bpf_skb_load_bytes(ctx, 0, to, tag_offset) || bpf_skb_load_bytes(ctx, tag_offset, to + tag_offset + 4, rest);
+	return bpf_skb_load_bytes(ctx, 0, to, tag_offset) ||
+	       bpf_skb_load_bytes(ctx, tag_offset, to + tag_offset + 4, rest);
 #endif
 }
 

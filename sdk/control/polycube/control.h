@@ -83,9 +83,9 @@ inline constexpr std::uint32_t interface_version = 1;
 }  // namespace polycube::control
 
 /// Makes `type`, a control::Cube that is constructed from a control::Host&, the control plane of the package's cubes.
-#define POLYCUBE_SERVICE(type)                                                                           \
+#define POLYCUBE_SERVICE(type)                                                                            \
   extern "C" __attribute__((visibility("default"))) const polycube::control::Service polycube_service = { \
-      polycube::control::interface_version,                                                              \
-      [](polycube::control::Host& host) -> polycube::Result<std::unique_ptr<polycube::control::Cube>> {  \
-        return std::make_unique<type>(host);                                                             \
+      polycube::control::interface_version,                                                               \
+      [](polycube::control::Host& host) -> polycube::Result<std::unique_ptr<polycube::control::Cube>> {   \
+        return std::make_unique<type>(host);                                                              \
       }}
