@@ -2,15 +2,9 @@
 #include "laboratory.h"
 
 #include <linux/bpf.h>
-#include <linux/ethtool.h>
 #include <linux/if_packet.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <netlink/netlink.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/veth.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +13,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "engine/netlink.h"
 #include "paths.h"
 #include "trace.h"
 
@@ -26,49 +21,7 @@ namespace polycube::bench {
 
 namespace {
 
-struct SocketDeleter {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
-struct LinkDeleter {
-  void operator()(rtnl_link* link) const { rtnl_link_put(link); }
-};
-using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
-using LinkPointer = std::unique_ptr<rtnl_link, LinkDeleter>;
-
-tl::unexpected<Error> netlink_error(int error, const std::string& what) {
-  return fail(ErrorCode::system, "{}: {}", what, nl_geterror(error));
-}
-
-Result<Socket> connect() {
-  Socket socket(nl_socket_alloc());
-  if (int error = nl_connect(socket.get(), NETLINK_ROUTE); error < 0)
-    return netlink_error(error, "cannot connect to rtnetlink");
-  return socket;
-}
-
-Result<Device> bring_up(nl_sock* socket, const std::string& name) {
-  rtnl_link* found = nullptr;
-  if (int error = rtnl_link_get_kernel(socket, 0, name.c_str(), &found); error < 0)
-    return netlink_error(error, "cannot find device " + name);
-  LinkPointer link(found);
-  LinkPointer change(rtnl_link_alloc());
-  rtnl_link_set_flags(change.get(), IFF_UP);
-  if (int error = rtnl_link_change(socket, link.get(), change.get(), 0); error < 0)
-    return netlink_error(error, "cannot bring up device " + name);
-  return Device{name, rtnl_link_get_ifindex(link.get())};
-}
-
-// A veth takes XDP frames only when its peer polls, which it does with GRO even while no XDP program is attached.
-Result<> enable_gro(const std::string& name) {
-  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno(errno, "cannot open a socket");
-  ethtool_value value{.cmd = ETHTOOL_SGRO, .data = 1};
-  ifreq request{};
-  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&value);
-  if (ioctl(socket.get(), SIOCETHTOOL, &request) < 0) return fail_errno(errno, "cannot enable GRO on " + name);
-  return {};
-}
+namespace netlink = engine::netlink;
 
 }  // namespace
 
@@ -81,25 +34,18 @@ Result<> enter_laboratory() {
 
 Pair::~Pair() {
   if (near.index == 0) return;
-  auto socket = connect();
-  LinkPointer link(rtnl_link_alloc());
-  rtnl_link_set_ifindex(link.get(), near.index);
-  if (socket) rtnl_link_delete(socket->get(), link.get());
+  if (auto socket = netlink::connect()) (void)netlink::remove(socket->get(), near.index);
 }
 
 Result<Pair> create_pair(const std::string& near, const std::string& far) {
-  PCN_ASSIGN(Socket socket, connect());
-  LinkPointer link(rtnl_link_veth_alloc());
-  rtnl_link_set_name(link.get(), near.c_str());
-  rtnl_link* peer = rtnl_link_veth_get_peer(link.get());
-  rtnl_link_set_name(peer, far.c_str());
-  const int error = rtnl_link_add(socket.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
-  rtnl_link_put(peer);
-  if (error < 0) return netlink_error(error, fmt::format("cannot create the veth pair {}, {}", near, far));
+  PCN_ASSIGN(const netlink::Socket socket, netlink::connect());
+  PCN_TRY(netlink::add_veth(socket.get(), {.name = near, .far_name = far}));
   Pair pair;
-  PCN_ASSIGN(pair.near, bring_up(socket.get(), near));
-  PCN_ASSIGN(pair.far, bring_up(socket.get(), far));
-  PCN_TRY(enable_gro(far));
+  PCN_ASSIGN(const int near_index, netlink::bring_up(socket.get(), near));
+  pair.near = {near, near_index};
+  PCN_ASSIGN(const int far_index, netlink::bring_up(socket.get(), far));
+  pair.far = {far, far_index};
+  PCN_TRY(netlink::receive_offload_on(far));
   return pair;
 }
 

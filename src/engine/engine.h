@@ -3,7 +3,8 @@
 /// Why: effects are kept apart from decisions, and can be taken back as a whole.
 /// Invariants: apply() either brings the data path to the wanted state or leaves it as it was. While it works, packets
 /// take the old way or the new one: new cubes are entered before others lead there, and old ones go only when no
-/// program can jump there any more.
+/// program can jump there any more. (Cubes that change places with each other in one transaction are the exception: while
+/// their programs are replaced, one after the other, packets between them may be dropped.)
 /// Threading: apply() and the writing functions one at a time, without readers; readers beside each other. The caller
 /// locks.
 #pragma once

@@ -3,16 +3,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <netlink/netlink.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/veth.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +17,8 @@
 #include <functional>
 #include <memory>
 #include <thread>
+
+#include "engine/netlink.h"
 
 #include <polycube/abi.h>
 
@@ -51,56 +46,12 @@ Result<Fd> new_namespace() {
   return fd;
 }
 
-struct SocketDeleter {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
-struct LinkDeleter {
-  void operator()(rtnl_link* link) const { rtnl_link_put(link); }
-};
-using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
-using LinkPointer = std::unique_ptr<rtnl_link, LinkDeleter>;
-
-tl::unexpected<Error> netlink_error(int error, const std::string& what) {
-  return fail(ErrorCode::system, "{}: {}", what, nl_geterror(error));
-}
-
-Result<Socket> connect() {
-  Socket socket(nl_socket_alloc());
-  if (int error = nl_connect(socket.get(), NETLINK_ROUTE); error < 0)
-    return netlink_error(error, "cannot connect to rtnetlink");
-  return socket;
-}
-
 // IPv6 would send router solicitations on its own.
 void silence(const std::string& device) { std::ofstream("/proc/sys/net/ipv6/conf/" + device + "/disable_ipv6") << "1"; }
 
 Result<int> set_up(nl_sock* socket, const std::string& device) {
   silence(device);
-  rtnl_link* found = nullptr;
-  if (int error = rtnl_link_get_kernel(socket, 0, device.c_str(), &found); error < 0)
-    return netlink_error(error, "cannot find device " + device);
-  LinkPointer link(found);
-  LinkPointer change(rtnl_link_alloc());
-  rtnl_link_set_flags(change.get(), IFF_UP);
-  rtnl_link_set_mtu(change.get(), largest_mtu);
-  if (int error = rtnl_link_change(socket, link.get(), change.get(), 0); error < 0)
-    return netlink_error(error, "cannot bring up device " + device);
-  return rtnl_link_get_ifindex(link.get());
-}
-
-// A veth takes frames that native XDP redirects to its other end only while it polls, which this makes it do.
-Result<> receive_offload_on(const std::string& device) {
-  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno(errno, "cannot open a socket");
-  ethtool_value value{};
-  value.cmd = ETHTOOL_SGRO;
-  value.data = 1;
-  ifreq request{};
-  device.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&value);
-  if (ioctl(socket.get(), SIOCETHTOOL, &request) < 0)
-    return fail_errno(errno, fmt::format("cannot switch on receive offload of device {}", device));
-  return {};
+  return netlink::bring_up(socket, device, largest_mtu);
 }
 
 // Sends whole frames on a device of the thread's namespace; receives none.
@@ -135,25 +86,19 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
   injector.family_ = family;
   PCN_ASSIGN(injector.namespace_, new_namespace());
 
-  PCN_ASSIGN(Socket socket, connect());
-  LinkPointer pair(rtnl_link_veth_alloc());
-  rtnl_link_set_name(pair.get(), name.c_str());
-  rtnl_link* sender = rtnl_link_veth_get_peer(pair.get());
-  rtnl_link_set_name(sender, sender_name.c_str());
-  rtnl_link_set_ns_fd(sender, injector.namespace_.get());
-  const int error = rtnl_link_add(socket.get(), pair.get(), NLM_F_CREATE | NLM_F_EXCL);
-  rtnl_link_put(sender);
-  if (error < 0) return netlink_error(error, fmt::format("cannot create the veth pair {}", name));
+  PCN_ASSIGN(const netlink::Socket socket, netlink::connect());
+  PCN_TRY(netlink::add_veth(socket.get(),
+                            {.name = name, .far_name = sender_name, .far_namespace = injector.namespace_.get()}));
   PCN_TRY(in_thread([&]() -> Result<> {
     if (setns(injector.namespace_.get(), CLONE_NEWNET) < 0)
       return fail_errno(errno, "cannot enter a network namespace");
-    PCN_ASSIGN(Socket inner, connect());
+    PCN_ASSIGN(const netlink::Socket inner, netlink::connect());
     PCN_ASSIGN(injector.sender_, set_up(inner.get(), sender_name));
     PCN_ASSIGN(injector.socket_, packet_socket(injector.sender_));
     return {};
   }));
   PCN_ASSIGN(injector.receiver_, set_up(socket.get(), name));
-  PCN_TRY(receive_offload_on(name));
+  PCN_TRY(netlink::receive_offload_on(name));
   PCN_ASSIGN(injector.tc_, attach(tc, injector.receiver_, bpf::AttachPoint::tcx_ingress, name));
   // Generic, since it must see what TC programs send here as well.
   if (xdp != nullptr) {

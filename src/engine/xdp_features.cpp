@@ -3,10 +3,11 @@
 
 #include <linux/genetlink.h>
 #include <netlink/msg.h>
-#include <netlink/netlink.h>
 
 #include <memory>
 #include <optional>
+
+#include "engine/netlink.h"
 
 namespace polycube::engine {
 
@@ -18,13 +19,9 @@ constexpr std::uint8_t command_dev_get = 1;
 constexpr int attribute_ifindex = 1;
 constexpr int attribute_xdp_features = 3;
 
-struct SocketDeleter {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
 struct MessageDeleter {
   void operator()(nl_msg* message) const { nlmsg_free(message); }
 };
-using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
 using Message = std::unique_ptr<nl_msg, MessageDeleter>;
 
 Message request(int family, std::uint8_t command) {
@@ -62,9 +59,7 @@ int ask(nl_sock* socket, nl_msg* message, Wanted& wanted) {
 }  // namespace
 
 Result<std::uint64_t> xdp_features(int device) {
-  const Socket socket(nl_socket_alloc());
-  if (int error = nl_connect(socket.get(), NETLINK_GENERIC); error < 0)
-    return fail(ErrorCode::system, "cannot connect to generic netlink: {}", nl_geterror(error));
+  PCN_ASSIGN(const netlink::Socket socket, netlink::connect(NETLINK_GENERIC));
   const Message lookup = request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
   nla_put_string(lookup.get(), CTRL_ATTR_FAMILY_NAME, family_name);
   Wanted family{CTRL_ATTR_FAMILY_ID, std::nullopt};
@@ -74,8 +69,8 @@ Result<std::uint64_t> xdp_features(int device) {
   const Message get = request(static_cast<int>(*family.value), command_dev_get);
   nla_put_u32(get.get(), attribute_ifindex, static_cast<std::uint32_t>(device));
   Wanted features{attribute_xdp_features, std::nullopt};
-  if (int error = ask(socket.get(), get.get(), features); error < 0)
-    return fail(ErrorCode::system, "cannot ask for XDP features: {}", nl_geterror(error));
+  if (int code = ask(socket.get(), get.get(), features); code < 0)
+    return netlink::error(code, "cannot ask for XDP features");
   if (!features.value) return fail(ErrorCode::system, "the kernel did not answer with XDP features");
   return *features.value;
 }

@@ -3,17 +3,11 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <netlink/netlink.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/veth.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -22,6 +16,7 @@
 #include <memory>
 #include <system_error>
 
+#include "engine/netlink.h"
 #include "harness/must.h"
 
 namespace polycube::harness {
@@ -34,46 +29,7 @@ void check(bool fine, const std::string& what) {
   if (!fine) throw std::system_error(errno, std::generic_category(), what);
 }
 
-void check_netlink(int error, const std::string& what) {
-  if (error < 0) throw std::runtime_error(what + ": " + nl_geterror(error));
-}
-
-struct SocketDeleter {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
-struct LinkDeleter {
-  void operator()(rtnl_link* link) const { rtnl_link_put(link); }
-};
-using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
-using LinkPointer = std::unique_ptr<rtnl_link, LinkDeleter>;
-
-Socket connect() {
-  Socket socket(nl_socket_alloc());
-  check_netlink(nl_connect(socket.get(), NETLINK_ROUTE), "rtnetlink");
-  return socket;
-}
-
-LinkPointer find(nl_sock* socket, const std::string& name) {
-  rtnl_link* found = nullptr;
-  check_netlink(rtnl_link_get_kernel(socket, 0, name.c_str(), &found), "device " + name);
-  return LinkPointer(found);
-}
-
-void set_up(nl_sock* socket, const std::string& name) {
-  LinkPointer change(rtnl_link_alloc());
-  rtnl_link_set_flags(change.get(), IFF_UP);
-  check_netlink(rtnl_link_change(socket, find(socket, name).get(), change.get(), 0), "bring up " + name);
-}
-
-void receive_offload_on(const std::string& name) {
-  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  check(static_cast<bool>(socket), "socket");
-  ethtool_value value{.cmd = ETHTOOL_SGRO, .data = 1};
-  ifreq request{};
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&value);
-  check(ioctl(socket.get(), SIOCETHTOOL, &request) == 0, "generic receive offload of " + name);
-}
+namespace netlink = engine::netlink;
 
 void put_back_tag(Bytes& frame, const tpacket_auxdata& data) {
   if ((data.tp_status & TP_STATUS_VLAN_VALID) == 0 || frame.size() < 12) return;
@@ -91,27 +47,21 @@ NetworkNamespace::NetworkNamespace() : previous_(open("/proc/thread-self/ns/net"
   check(unshare(CLONE_NEWNET) == 0, "a new network namespace");
   for (const char* which : {"all", "default"})
     std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + which + "/disable_ipv6") << "1";
-  set_up(connect().get(), "lo");
+  (void)must(netlink::bring_up(must(netlink::connect()).get(), "lo"));
 }
 
 NetworkNamespace::~NetworkNamespace() { (void)setns(previous_.get(), CLONE_NEWNET); }
 
 void NetworkNamespace::add_veth(const std::string& name, const std::string& far_name, int index) const {
-  Socket socket = connect();
-  LinkPointer pair(rtnl_link_veth_alloc());
-  rtnl_link_set_name(pair.get(), name.c_str());
-  if (index != 0) rtnl_link_set_ifindex(pair.get(), index);
-  LinkPointer far(rtnl_link_veth_get_peer(pair.get()));
-  rtnl_link_set_name(far.get(), far_name.c_str());
-  check_netlink(rtnl_link_add(socket.get(), pair.get(), NLM_F_CREATE | NLM_F_EXCL), "veth pair " + name);
-  for (const std::string& end : {name, far_name}) set_up(socket.get(), end);
+  const netlink::Socket socket = must(netlink::connect());
+  must(netlink::add_veth(socket.get(), {.name = name, .far_name = far_name, .index = index}));
+  for (const std::string& end : {name, far_name}) (void)must(netlink::bring_up(socket.get(), end));
   // An end that is up when this is switched on tells the other one that it takes redirected frames.
-  for (const std::string& end : {name, far_name}) receive_offload_on(end);
+  for (const std::string& end : {name, far_name}) must(netlink::receive_offload_on(end));
 }
 
 void NetworkNamespace::remove_device(const std::string& name) const {
-  Socket socket = connect();
-  check_netlink(rtnl_link_delete(socket.get(), find(socket.get(), name).get()), "remove " + name);
+  must(netlink::remove(must(netlink::connect()).get(), static_cast<int>(if_nametoindex(name.c_str()))));
 }
 
 FrameSocket::FrameSocket(const std::string& device)
