@@ -156,6 +156,14 @@ Result<Injector*> Engine::injector(Family family) {
 }
 
 Result<> Engine::apply(const Transaction& transaction) {
+  std::set<Family> had_injector;
+  for (const auto& [family, injector] : injectors_) had_injector.insert(family);
+  Result<> done = carry_out(transaction);
+  if (!done) std::erase_if(injectors_, [&](const auto& injector) { return !had_injector.contains(injector.first); });
+  return done;
+}
+
+Result<> Engine::carry_out(const Transaction& transaction) {
   Staged staged;
   PCN_TRY(prepare(transaction, staged));
   PCN_TRY(commit(transaction, staged));

@@ -64,6 +64,7 @@ class Engine {
   struct Platform;  ///< what the cubes of one family share
   struct Staged;    ///< what a transaction has prepared
   Engine() = default;
+  [[nodiscard]] Result<> carry_out(const Transaction& transaction);
   [[nodiscard]] Result<> prepare(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
