@@ -198,7 +198,9 @@ Result<pcn_config> Engine::make_config(const Transaction& transaction, const std
       auto* end = config.slots + config.direct;
       auto* direct = std::find(config.slots, end, slot);
       __u16 kind = PCN_WIRE_CUBE;
-      if (direct == end && config.direct < PCN_MAX_DIRECT) config.slots[config.direct++] = slot;
+      // Each jump with a constant index has to be patched whenever the slot's program is replaced.
+      const bool shared_exit = port >= PCN_OWN_EXITS;
+      if (shared_exit && direct == end && config.direct < PCN_MAX_DIRECT) config.slots[config.direct++] = slot;
       if (direct < config.slots + config.direct) kind = static_cast<__u16>(PCN_WIRE_DIRECT + (direct - config.slots));
       entry = {.target = slot, .kind = kind, .port = wire.port};
     }

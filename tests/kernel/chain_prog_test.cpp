@@ -174,17 +174,18 @@ TEST_P(ChainTest, TwelveDirectPeersAndMoreIndirectOnes) {
 }
 
 TEST_P(ChainTest, SeveralWiresToOneCubeShareADirectJump) {
-  path_.add_cube("a", probe(), hook(), {{"in", ""}, {"x", ""}, {"y", ""}});
+  // The first ports have exits of their own.
+  path_.add_cube("a", probe(), hook(), {{"in", ""}, {"p1", ""}, {"p2", ""}, {"p3", ""}, {"x", ""}, {"y", ""}});
   path_.add_cube("b", probe(), hook(), {{"x", ""}, {"y", ""}});
   path_.join("a", "x", "b", "x");
   path_.join("a", "y", "b", "y");
   must(path_.apply());
   EXPECT_EQ(path_.cube("a").config.direct, 1u);
-  for (int out : {1, 2}) {
+  for (int out : {PCN_OWN_EXITS, PCN_OWN_EXITS + 1}) {
     forward("a", "in", out);
     must(path_.apply());
     (void)path_.send("a", "in", frame_);
-    EXPECT_EQ(last_seen("b").in_port, static_cast<std::uint32_t>(out - 1));
+    EXPECT_EQ(last_seen("b").in_port, static_cast<std::uint32_t>(out - PCN_OWN_EXITS));
   }
 }
 
@@ -205,10 +206,10 @@ TEST_P(ChainTest, JumpsEndAfterThirtyThree) {
 
 TEST_P(ChainTest, CodeOfWiresThatAreNotThereIsRemoved) {
   std::vector<std::uint32_t> counts;
-  for (int peers : {0, 1, 2, 12, 13}) {
+  for (int peers : {0, 1, 2, 16, 17}) {
     DataPath path;
     DataPath::Ports ports{{"in", ""}};
-    for (int i = 1; i <= 13; i++) ports.emplace_back("p" + std::to_string(i), "");
+    for (int i = 1; i <= 17; i++) ports.emplace_back("p" + std::to_string(i), "");
     path.add_cube("hub", probe(), hook(), ports);
     for (int i = 1; i <= peers; i++) {
       path.add_cube("peer" + std::to_string(i), probe(), hook(), {{"in", ""}});

@@ -18,6 +18,7 @@
 
 #define PCN_MAX_PORTS 128      /* ports of a cube */
 #define PCN_MAX_DIRECT 12      /* cube peers reached by a direct jump; more are reached by indirect ones */
+#define PCN_OWN_EXITS 4 /* ports with code of their own, which need no direct jump besides */
 #define PCN_PANEL_SLOTS 8192 /* cubes, devices for each hook they are used on, and programs that cubes have besides */
 #define PCN_CACHE_LINE 64
 

@@ -117,7 +117,7 @@ static __always_inline void pcn_enter(struct CTXTYPE *ctx, __u16 kind, __u32 slo
 	PCN_JUMP_IF(9)
 	PCN_JUMP_IF(10)
 	PCN_JUMP_IF(11)
-	if (direct == PCN_MAX_DIRECT)
+	if (kind == PCN_WIRE_CUBE)
 		bpf_tail_call(ctx, &pcn_panel, slot);
 }
 
