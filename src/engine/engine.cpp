@@ -26,7 +26,7 @@ struct Engine::Staged {
   std::map<std::string, std::unique_ptr<Cube>> created;
   struct Load {
     pcn_config config;
-    CubePrograms programs;
+    CubePrograms programs;  ///< of a cube that only loses wires not before the others are replaced
   };
   std::map<std::string, Load> loads;  ///< cubes that are created or get other constants
   std::map<std::pair<int, Hook>, Root> roots;
@@ -214,6 +214,15 @@ Result<pcn_config> Engine::make_config(const Transaction& transaction, const std
   return config;
 }
 
+Result<> Engine::load(const std::string& name, Staged& staged) {
+  Cube& cube = *find(name, staged);
+  Staged::Load& load = staged.loads.at(name);
+  auto programs = cube.load(load.config, platforms_.at(family_of(cube.hook()))->entry);
+  if (!programs) return fail_with(programs.error(), fmt::format("cube {}", name));
+  load.programs = std::move(*programs);
+  return {};
+}
+
 Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
   for (const auto& [name, cube] : transaction.after.cubes) {
     if (stays(transaction, name)) continue;
@@ -236,9 +245,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
       continue;
     PCN_ASSIGN(pcn_config config, make_config(transaction, name, staged));
     if (!created && std::memcmp(&config, &running.config, sizeof(config)) == 0) continue;
-    auto programs = running.load(config, platforms_.at(family_of(cube.hook))->entry);
-    if (!programs) return fail_with(programs.error(), fmt::format("cube {}", name));
-    staged.loads.emplace(name, Staged::Load{config, std::move(*programs)});
+    staged.loads.emplace(name, Staged::Load{config, {}});
+    if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
     if (created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
       PCN_TRY(device->put_into(*running.injector_map()));
@@ -400,6 +408,8 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   PCN_TRY(steer_roots(transaction, rewired, staged));
   // Rows may name ports that the programs before did not have, and no longer name those that go away.
   PCN_TRY(write_tables(transaction, staged));
+  // Until here nothing waited for their programs, which could be refused like any other: the change has its effect sooner.
+  for (const std::string& name : last) PCN_TRY(load(name, staged));
   if (!last.empty() && !rewired.empty()) PCN_TRY(bpf::wait_for_running_programs());
   for (const std::string& name : last) PCN_TRY(install(name, staged));
   return last.empty() ? Result<>() : steer_roots(transaction, last, staged);

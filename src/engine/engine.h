@@ -69,6 +69,7 @@ class Engine {
   [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> attach_roots(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> load(const std::string& name, Staged& staged);
   void make_way(const Transaction& transaction, const std::pair<int, topology::Hook>& key, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
   enum class WireChange { gains, loses, other };

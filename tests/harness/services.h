@@ -26,7 +26,7 @@ struct Service {
 [[nodiscard]] const Service& probe();
 [[nodiscard]] const Service& flooder();
 [[nodiscard]] const Service& slow_prober();  ///< has a slow path
-/// A service whose program the verifier refuses.
+/// A service whose program the verifier refuses while the first port leads nowhere.
 [[nodiscard]] const Service& refused();
 
 }  // namespace polycube::harness

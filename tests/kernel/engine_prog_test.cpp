@@ -180,6 +180,23 @@ TEST_P(EngineTest, ARefusedProgramChangesNothingAndShowsTheLog) {
   expect_unchanged(before);
 }
 
+// Programs that only lose wires are loaded when the others run already.
+TEST_P(EngineTest, ALateRefusalChangesNothing) {
+  make_chain();
+  path_.add_cube("late", refused(), hook(), {{"p", "d3"}});
+  must(path_.apply());
+  const State before = state();
+  path_.set_peer("late", "p", "");
+  path_.set_peer("a", "free", "d3");
+  path_.write("a", "rules", {{"inport", "dev"}, {"action", "forward"}, {"outport", "2"}});
+  note("a", 8);
+  const Result<> done = path_.apply();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::verifier_rejected);
+  EXPECT_THAT(done.error().message, HasSubstr("late"));
+  expect_unchanged(before);
+}
+
 TEST_P(EngineTest, AFullTableChangesNothing) {
   make_chain();
   const State before = state();
