@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -212,7 +213,12 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
   const auto verifier_log = std::make_unique_for_overwrite<char[]>(log_size);
   verifier_log[0] = '\0';
   bpf_program* program = nullptr;
+  const auto is_wanted = [&](const bpf_program* one) {
+    const auto& wanted = options.programs;
+    return wanted.empty() || std::find(wanted.begin(), wanted.end(), bpf_program__name(one)) != wanted.end();
+  };
   bpf_object__for_each_program(program, object.get()) {
+    bpf_program__set_autoload(program, is_wanted(program));
     bpf_program__set_log_buf(program, verifier_log.get(), log_size);
   }
   Folding folding{.constants = bpf_object__find_map_by_name(object.get(), ".rodata"), .originals = {}};
@@ -240,6 +246,7 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     loaded.maps.emplace(key, Map(std::move(fd), std::move(info)));
   }
   bpf_object__for_each_program(program, object.get()) {
+    if (!is_wanted(program)) continue;
     PCN_ASSIGN(Fd fd, Fd::duplicate(bpf_program__fd(program)));
     loaded.programs.emplace(bpf_program__name(program), Program(std::move(fd)));
   }

@@ -32,6 +32,8 @@ struct LoadOptions {
   /// Constants (`const volatile` globals) by name, whole objects.
   std::map<std::string, std::span<const std::byte>> constants = {};
   std::vector<Variant> variants = {};
+  /// Programs to load; empty: all.
+  std::vector<std::string> programs = {};
   /// Maps to use instead of creating those of the same name: their descriptors.
   std::map<std::string, int> maps = {};
 };

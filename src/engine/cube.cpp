@@ -13,22 +13,13 @@ constexpr std::string_view drop_names[] = {"policy", "port-unwired", "no-such-po
 
 }  // namespace
 
-Result<std::unique_ptr<Cube>> Cube::create(Panel& panel, Panel& flood_panel, const Package& package,
-                                           topology::Hook hook) {
-  PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(panel));
-  std::unique_ptr<Cube> cube(new Cube(panel, std::move(slot), package, hook));
-  if (family_of(hook) == Family::xdp && package.floods()) {
-    PCN_ASSIGN(PanelSlot flood_slot, PanelSlot::allocate(flood_panel));
-    cube->flood_slot_.emplace(std::move(flood_slot));
-  }
-  if (package.slow_path()) {
-    PCN_ASSIGN(PanelSlot out_slot, PanelSlot::allocate(panel));
-    cube->out_slot_.emplace(std::move(out_slot));
-  }
-  return cube;
-}
-
 namespace {
+
+Result<> allocate(std::optional<PanelSlot>& slot, Panel& panel) {
+  PCN_ASSIGN(PanelSlot allocated, PanelSlot::allocate(panel));
+  slot.emplace(std::move(allocated));
+  return {};
+}
 
 std::span<const std::byte> bytes_of(const auto& constant) { return std::as_bytes(std::span(&constant, 1)); }
 
@@ -39,22 +30,61 @@ Result<bpf::Program> take(bpf::LoadedObject& loaded, const char* name, const bpf
   return std::move(found->second);
 }
 
+bpf::Variant variant_for(const CubeGate& gate) {
+  const bool out = gate.first == topology::Direction::egress;
+  return {out ? "pcn_egress" : "pcn_ingress", out ? "pcn_egress_config" : "pcn_config", offsetof(pcn_config, entry),
+          static_cast<std::uint16_t>(gate.second + 1)};
+}
+
+// Programs of their own for gates; false when the object cannot be made to have them.
+bool take_entries(bpf::LoadedObject& loaded, const std::vector<CubeGate>& gates, CubePrograms& programs) {
+  if (loaded.variants.size() != gates.size()) return false;
+  for (std::size_t i = 0; i < gates.size(); i++)
+    programs.entries.emplace(gates[i], std::make_shared<bpf::Program>(std::move(loaded.variants[i])));
+  return true;
+}
+
 }  // namespace
 
-Result<CubePrograms> Cube::load(const pcn_config& constants, const bpf::ObjectFile& entry_object) {
-  std::map<std::string, int> shared = panel_->shared_maps();
-  for (const auto& [name, map] : maps_) shared.emplace(name, map.fd());
-  const bpf::ObjectFile& object = package_->object(family_of(hook_));
-  std::vector<std::uint16_t> devices;
-  for (std::uint16_t port = 0; port < PCN_MAX_PORTS; port++)
-    if (constants.wires[port].kind == PCN_WIRE_DEVICE) devices.push_back(port);
-  bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants)}}, .maps = shared};
-  if (devices.size() <= max_own_entries)
-    for (std::uint16_t port : devices)
-      options.variants.push_back(
-          {"pcn_ingress", "pcn_config", offsetof(pcn_config, entry), static_cast<std::uint16_t>(port + 1)});
-  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
+Result<std::unique_ptr<Cube>> Cube::create(Panel& panel, Panel& tc_panel, const Package& package, topology::Hook hook) {
+  PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(panel));
+  std::unique_ptr<Cube> cube(new Cube(panel, tc_panel, std::move(slot), package, hook));
+  const bool xdp = family_of(hook) == Family::xdp;
+  if (xdp && package.floods()) PCN_TRY(allocate(cube->flood_slot_, tc_panel));
+  if (package.slow_path()) PCN_TRY(allocate(cube->out_slot_, panel));
+  if (package.egress()) PCN_TRY(allocate(cube->egress_slot_, panel));
+  if (package.egress() && xdp) PCN_TRY(allocate(cube->host_egress_slot_, tc_panel));
+  return cube;
+}
+
+bool Cube::is_host_gate(const CubeGate& gate) const {
+  return gate.first == topology::Direction::egress && family_of(hook_) == Family::xdp;
+}
+
+Result<CubePrograms> Cube::load(const CubeConstants& constants, const EntryObjects& entry_objects) {
   CubePrograms programs;
+  programs.own_entries = constants.gates.size() <= max_own_entries;
+  std::vector<CubeGate> own;
+  std::vector<CubeGate> host;
+  for (const CubeGate& gate : constants.gates) (is_host_gate(gate) ? host : own).push_back(gate);
+  PCN_TRY(load_own(constants, own, programs));
+  if (!host.empty() || !constants.host_egress_empty()) PCN_TRY(load_host_egress(constants, host, programs));
+  if (!programs.own_entries) {
+    programs.entries.clear();
+    PCN_TRY(load_entries(constants.gates, entry_objects, programs));
+  }
+  return programs;
+}
+
+Result<> Cube::load_own(const CubeConstants& constants, const std::vector<CubeGate>& gates, CubePrograms& programs) {
+  bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)}}, .maps = panel_->shared_maps()};
+  if (package_->egress()) options.constants.emplace("pcn_egress_config", bytes_of(constants.egress));
+  if (package_->slow_path()) options.constants.emplace("pcn_out_config", bytes_of(constants.out));
+  for (const auto& [name, map] : maps_) options.maps.emplace(name, map.fd());
+  if (programs.own_entries)
+    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
+  const bpf::ObjectFile& object = package_->object(family_of(hook_));
+  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
   PCN_ASSIGN(programs.ingress, take(loaded, "pcn_ingress", object));
   if (flood_slot_) {
     PCN_ASSIGN(programs.flood, take(loaded, "pcn_flood", object));
@@ -62,28 +92,52 @@ Result<CubePrograms> Cube::load(const pcn_config& constants, const bpf::ObjectFi
   if (out_slot_) {
     PCN_ASSIGN(programs.out, take(loaded, "pcn_out", object));
   }
+  if (egress_slot_) {
+    PCN_ASSIGN(programs.egress, take(loaded, "pcn_egress", object));
+  }
   maps_.merge(loaded.maps);
-  programs.own_entries = loaded.variants.size() == devices.size();
-  for (std::size_t i = 0; i < loaded.variants.size(); i++)
-    programs.entries.emplace(devices[i], std::make_shared<bpf::Program>(std::move(loaded.variants[i])));
-  if (!programs.own_entries) PCN_TRY(load_entries(devices, entry_object, programs));
-  return programs;
+  programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
+  return {};
 }
 
-// The engine's entry program for each device; those that are there already serve on.
-Result<> Cube::load_entries(const std::vector<std::uint16_t>& ports, const bpf::ObjectFile& object,
+// The way out once more, compiled for TC, with the same tables.
+Result<> Cube::load_host_egress(const CubeConstants& constants, const std::vector<CubeGate>& gates,
+                                CubePrograms& programs) {
+  const bpf::ObjectFile& object = package_->object(Family::tc);
+  bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)},
+                                         {"pcn_egress_config", bytes_of(constants.host_egress)}},
+                           .programs = {"pcn_egress"},
+                           .maps = tc_panel_->shared_maps()};
+  for (const auto& [name, map] : maps_) options.maps.emplace(name, map.fd());
+  if (programs.own_entries)
+    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
+  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
+  PCN_ASSIGN(programs.host_egress, take(loaded, "pcn_egress", object));
+  maps_.merge(loaded.maps);
+  programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
+  return {};
+}
+
+// The engine's entry program for each gate; those that are there already serve on.
+Result<> Cube::load_entries(const std::set<CubeGate>& gates, const EntryObjects& objects,
                             CubePrograms& programs) const {
-  for (std::uint16_t port : ports) {
-    auto known = programs_.entries.find(port);
+  for (const CubeGate& gate : gates) {
+    auto known = programs_.entries.find(gate);
     if (!programs_.own_entries && known != programs_.entries.end()) {
       programs.entries.insert(*known);
       continue;
     }
-    const pcn_entry_config entry{.slot = slot(), .port = port};
-    PCN_ASSIGN(bpf::LoadedObject loaded,
-               object.load({.constants = {{"pcn_entry_config", bytes_of(entry)}}, .maps = panel_->shared_maps()}));
+    const bool host = is_host_gate(gate);
+    const bool out = gate.first == topology::Direction::egress;
+    const pcn_entry_config entry{.slot = !out   ? slot()
+                                         : host ? host_egress_slot()
+                                                : egress_slot(),
+                                 .port = gate.second};
+    const bpf::ObjectFile& object = host ? objects.tc : objects.own;
+    PCN_ASSIGN(bpf::LoadedObject loaded, object.load({.constants = {{"pcn_entry_config", bytes_of(entry)}},
+                                                      .maps = (host ? tc_panel_ : panel_)->shared_maps()}));
     PCN_ASSIGN(bpf::Program program, take(loaded, "pcn_entry", object));
-    programs.entries.emplace(port, std::make_shared<bpf::Program>(std::move(program)));
+    programs.entries.emplace(gate, std::make_shared<bpf::Program>(std::move(program)));
   }
   return {};
 }
@@ -91,6 +145,8 @@ Result<> Cube::load_entries(const std::vector<std::uint16_t>& ports, const bpf::
 Result<> Cube::set_slots(const CubePrograms& programs) const {
   if (flood_slot_) PCN_TRY(flood_slot_->set(programs.flood));
   if (out_slot_) PCN_TRY(out_slot_->set(programs.out));
+  if (egress_slot_) PCN_TRY(egress_slot_->set(programs.egress));
+  if (host_egress_slot_) PCN_TRY(host_egress_slot_->set(programs.host_egress));
   return slot_.set(programs.ingress);
 }
 

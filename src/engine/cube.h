@@ -8,14 +8,18 @@
 
 #include <polycube/abi.h>
 
+#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/package.h"
 #include "engine/table_access.h"
+#include "topology/wiring.h"
 
 namespace polycube::engine {
 
@@ -31,21 +35,45 @@ struct CubeStatistics {
   std::map<std::string, std::uint64_t> drops;     ///< by reason; only those that occurred
 };
 
+/// Where a device's packets enter a cube: on the way in or out of this port.
+using CubeGate = std::pair<topology::Direction, std::uint16_t>;
+
+/// The constants of a cube's programs, and for which gates there are to be programs.
+struct CubeConstants {
+  pcn_config ingress{};
+  pcn_config egress{};  ///< of the program behind handle_tx
+  pcn_config
+      host_egress{};  ///< the same for packets of the host at the devices of an XDP cube, which pass no XDP program
+  pcn_config out{};   ///< of what the slow path sends
+  std::set<CubeGate> gates;
+
+  /// Whether no packet of the host passes the cube on its way out.
+  [[nodiscard]] bool host_egress_empty() const { return host_egress.ports == 0; }
+  bool operator==(const CubeConstants& other) const {
+    return std::memcmp(&ingress, &other.ingress, sizeof(ingress)) == 0 &&
+           std::memcmp(&egress, &other.egress, sizeof(egress)) == 0 &&
+           std::memcmp(&host_egress, &other.host_egress, sizeof(host_egress)) == 0 &&
+           std::memcmp(&out, &other.out, sizeof(out)) == 0 && gates == other.gates;
+  }
+};
+
 /// What load() makes of a cube's object.
 struct CubePrograms {
   bpf::Program ingress;
-  bpf::Program flood;  ///< of an XDP cube that floods: makes the copies
-  bpf::Program out;    ///< of a cube with a slow path: what that sends out of ports enters it
-  /// What packets from a device enter, by input port. A cube with few devices has a program for each, in which the port
-  /// is a constant; for others it is an entry program, which stays the same when the cube's program is replaced.
-  std::map<std::uint16_t, std::shared_ptr<bpf::Program>> entries;
+  bpf::Program egress;       ///< of a cube with a program for the way out
+  bpf::Program host_egress;  ///< the same for the hook of TC, of an XDP cube at devices
+  bpf::Program flood;        ///< of an XDP cube that floods: makes the copies
+  bpf::Program out;          ///< of a cube with a slow path: what that sends out of ports enters it
+  /// What packets at a gate enter. A cube with few of them has a program for each, in which the port is a constant; for
+  /// others it is an entry program, which stays the same when the cube's program is replaced.
+  std::map<CubeGate, std::shared_ptr<bpf::Program>> entries;
   bool own_entries = true;
 };
 
 class Cube {
  public:
-  /// `flood_panel`: where programs that make copies are called from; used for XDP cubes that flood.
-  [[nodiscard]] static Result<std::unique_ptr<Cube>> create(Panel& panel, Panel& flood_panel, const Package& package,
+  /// `tc_panel`: of the programs that an XDP cube has on TC, which make copies or meet packets of the host.
+  [[nodiscard]] static Result<std::unique_ptr<Cube>> create(Panel& panel, Panel& tc_panel, const Package& package,
                                                             topology::Hook hook);
 
   [[nodiscard]] const Package& package() const { return *package_; }
@@ -57,17 +85,27 @@ class Cube {
   [[nodiscard]] std::optional<std::uint16_t> out_slot() const {
     return out_slot_ ? std::optional(out_slot_->number()) : std::nullopt;
   }
+  /// Slots that packets on their way out enter, on the cube's hook and at the TC hook of its devices (the same on TC);
+  /// 0 when the cube has no program for that.
+  [[nodiscard]] std::uint16_t egress_slot() const { return egress_slot_ ? egress_slot_->number() : 0; }
+  [[nodiscard]] std::uint16_t host_egress_slot() const {
+    return host_egress_slot_ ? host_egress_slot_->number() : egress_slot();
+  }
   [[nodiscard]] const bpf::Program& program() const { return programs_.ingress; }
-  /// What the root of the device on this port is steered to.
-  [[nodiscard]] const bpf::Program& entry(std::uint16_t port) const { return *programs_.entries.at(port); }
+  /// What the root at this gate is steered to.
+  [[nodiscard]] const bpf::Program& entry(const CubeGate& gate) const { return *programs_.entries.at(gate); }
 
-  /// Cubes with more devices than this get entry programs. Why: a program of its own saves a tail call and 2 ns a packet, and
+  /// Cubes with more gates than this get entry programs. Why: a program of its own saves a tail call and 2 ns a packet, and
   /// costs a program load whenever the wiring changes.
   static constexpr std::size_t max_own_entries = 8;
 
-  /// Loads the programs with these constants; the first call creates the tables. `entry_object`: the engine's entry
-  /// program.
-  [[nodiscard]] Result<CubePrograms> load(const pcn_config& config, const bpf::ObjectFile& entry_object);
+  /// The engine's entry program, for the cube's hook and for TC.
+  struct EntryObjects {
+    const bpf::ObjectFile& own;
+    const bpf::ObjectFile& tc;
+  };
+  /// Loads the programs with these constants; the first call creates the tables.
+  [[nodiscard]] Result<CubePrograms> load(const CubeConstants& constants, const EntryObjects& entry_objects);
 
   /// Puts programs into the slots; returns those that were there.
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
@@ -86,19 +124,27 @@ class Cube {
   void set_counted_before(std::uint16_t port, const PortStatistics& statistics) { counted_before_[port] = statistics; }
 
   /// The wires that the installed program and the flood entries follow; kept by the engine.
-  std::map<std::uint16_t, topology::Wire> wires;
-  pcn_config config{};
+  topology::CubeWires wires;
+  CubeConstants constants;
 
  private:
-  Cube(Panel& panel, PanelSlot slot, const Package& package, topology::Hook hook)
-      : panel_(&panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
+  Cube(Panel& panel, Panel& tc_panel, PanelSlot slot, const Package& package, topology::Hook hook)
+      : panel_(&panel), tc_panel_(&tc_panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
   [[nodiscard]] Result<> set_slots(const CubePrograms& programs) const;
   [[nodiscard]] Result<pcn_stats> total() const;
-  [[nodiscard]] Result<> load_entries(const std::vector<std::uint16_t>& ports, const bpf::ObjectFile& object,
+  [[nodiscard]] bool is_host_gate(const CubeGate& gate) const;
+  [[nodiscard]] Result<> load_own(const CubeConstants& constants, const std::vector<CubeGate>& gates,
+                                  CubePrograms& programs);
+  [[nodiscard]] Result<> load_host_egress(const CubeConstants& constants, const std::vector<CubeGate>& gates,
+                                          CubePrograms& programs);
+  [[nodiscard]] Result<> load_entries(const std::set<CubeGate>& gates, const EntryObjects& objects,
                                       CubePrograms& programs) const;
 
   Panel* panel_;
+  Panel* tc_panel_;
   PanelSlot slot_;
+  std::optional<PanelSlot> egress_slot_;
+  std::optional<PanelSlot> host_egress_slot_;
   std::optional<PanelSlot> flood_slot_;
   std::optional<PanelSlot> out_slot_;
   const Package* package_;

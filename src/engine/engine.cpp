@@ -4,7 +4,7 @@
 #include <linux/bpf.h>
 
 #include <algorithm>
-#include <cstring>
+#include <functional>
 #include <set>
 
 #include "base/log.h"
@@ -12,6 +12,8 @@
 
 namespace polycube::engine {
 
+using topology::Direction;
+using topology::Gate;
 using topology::Hook;
 using topology::Wire;
 
@@ -25,12 +27,13 @@ struct Engine::Platform {
 struct Engine::Staged {
   std::map<std::string, std::unique_ptr<Cube>> created;
   struct Load {
-    pcn_config config;
+    CubeConstants constants;
     CubePrograms programs;  ///< of a cube that only loses wires not before the others are replaced
   };
   std::map<std::string, Load> loads;  ///< cubes that are created or get other constants
-  std::map<std::pair<int, Hook>, Root> roots;
-  Undo undo;  // last: runs before what it refers to goes away
+  std::map<Gate, Root> roots;
+  std::map<std::string, std::set<CubeGate>> gates;  ///< by cube
+  Undo undo;                                        // last: runs before what it refers to goes away
 };
 
 namespace {
@@ -42,10 +45,17 @@ std::uint16_t level_number(const std::string& name) {
   return static_cast<std::uint16_t>(found - std::begin(level_names));
 }
 
-const std::map<std::uint16_t, Wire>& wires_of(const topology::Wiring& wiring, const std::string& cube) {
-  static const std::map<std::uint16_t, Wire> none;
-  auto found = wiring.find(cube);
-  return found == wiring.end() ? none : found->second;
+const topology::CubeWires& wires_of(const topology::Wiring& wiring, const std::string& cube) {
+  static const topology::CubeWires none;
+  auto found = wiring.cubes.find(cube);
+  return found == wiring.cubes.end() ? none : found->second;
+}
+
+// Whether one of the ways out of a cube's programs is such.
+bool any_wire(const topology::CubeWires& wires, const std::function<bool(const Wire&)>& predicate) {
+  for (const auto* one : {&wires.ingress, &wires.egress, &wires.host_egress})
+    if (std::any_of(one->begin(), one->end(), [&](const auto& wire) { return predicate(wire.second); })) return true;
+  return false;
 }
 
 std::string device_name(const topology::Devices& devices, int index) {
@@ -54,21 +64,17 @@ std::string device_name(const topology::Devices& devices, int index) {
   return fmt::format("#{}", index);
 }
 
-// The port whose wire needs this root, for messages.
-std::string port_of(const Transaction& transaction, const std::pair<int, Hook>& root) {
-  for (const auto& [name, wires] : transaction.wiring) {
-    const topology::Cube& cube = transaction.after.cubes.at(name);
-    for (const auto& [index, wire] : wires) {
-      if (wire.kind != Wire::Kind::device || std::pair(wire.device, cube.hook) != root) continue;
-      for (const auto& [port_name, port] : cube.ports)
+// Whose gate this is, for messages.
+std::string owner_of(const Transaction& transaction, const Gate& gate) {
+  const Wire& first = transaction.wiring.gates.at(gate);
+  for (const auto& [name, wires] : transaction.wiring.cubes) {
+    for (const auto& [index, peer] : wires.peers) {
+      if (peer.kind != Wire::Kind::device || peer.device != gate.device) continue;
+      for (const auto& [port_name, port] : transaction.after.cubes.at(name).ports)
         if (port.index == index) return fmt::format("port {}:{}", name, port_name);
     }
   }
-  return {};
-}
-
-bool is_wanted(const Transaction& transaction, const std::pair<int, Hook>& root) {
-  return !port_of(transaction, root).empty();
+  return fmt::format("cube {}", first.cube);
 }
 
 // A cube that stays: same name, service and hook.
@@ -123,7 +129,11 @@ Result<Outlet> Engine::outlet(const std::string& cube) const {
   auto found = cubes_.find(cube);
   const auto slot = found == cubes_.end() ? std::nullopt : found->second->out_slot();
   if (!slot) return fail(ErrorCode::data_missing, "cube {} has no slow path", cube);
-  return Outlet(injectors_.at(family_of(found->second->hook())), found->second->slot(), *slot);
+  const Cube& running = *found->second;
+  return Outlet(injectors_.at(family_of(running.hook())),
+                {.in = running.slot(),
+                 .egress = running.package().transparent() ? running.egress_slot() : running.slot(),
+                 .onward = *slot});
 }
 
 bool Engine::owns(int device) const {
@@ -137,10 +147,9 @@ Cube* Engine::find(const std::string& name, Staged& staged) {
   return found == cubes_.end() ? nullptr : found->second.get();
 }
 
-const Root& Engine::root(int device, Hook hook, const Staged& staged) const {
-  const std::pair key(device, hook);
-  auto prepared = staged.roots.find(key);
-  return prepared == staged.roots.end() ? roots_.at(key).root : prepared->second;
+const Root& Engine::root(const Gate& gate, const Staged& staged) const {
+  auto prepared = staged.roots.find(gate);
+  return prepared == staged.roots.end() ? roots_.at(gate).root : prepared->second;
 }
 
 Result<Injector*> Engine::injector(Family family) {
@@ -178,46 +187,87 @@ Result<> Engine::prepare(const Transaction& transaction, Staged& staged) {
   return attach_roots(transaction, staged);
 }
 
-Result<pcn_config> Engine::make_config(const Transaction& transaction, const std::string& name, Staged& staged) {
-  const topology::Cube& cube = transaction.after.cubes.at(name);
-  Cube& running = *find(name, staged);
-  pcn_config config{};
-  for (const auto& [port_name, port] : cube.ports)
-    config.ports = std::max<__u16>(config.ports, static_cast<__u16>(port.index + 1));
-  config.log_level = level_number(cube.log_level);
-  bool leads_to_cubes = false;
-  for (const auto& [port, wire] : wires_of(transaction.wiring, name)) {
+// The panel slot that a wire leads to.
+std::uint16_t Engine::slot_of(const Wire& wire, bool host, Staged& staged) {
+  const Cube& cube = *find(wire.cube, staged);
+  if (wire.direction == Direction::ingress) return cube.slot();
+  return host ? cube.host_egress_slot() : cube.egress_slot();
+}
+
+// What one program does with packets: `own_exits` of its first ports need no direct jumps besides; `host`: it is one for
+// packets of the host.
+void Engine::set_wires(pcn_config& config, const topology::Wires& wires, Hook hook, const Exits& exits,
+                       Staged& staged) {
+  for (const auto& [port, wire] : wires) {
     pcn_wire& entry = config.wires[port % PCN_MAX_PORTS];
     if (wire.kind == Wire::Kind::device) {
       entry = {.target = static_cast<__u32>(wire.device),
                .kind = PCN_WIRE_DEVICE,
-               .port = root(wire.device, cube.hook, staged).slot()};
+               .port = root({wire.device, hook, Direction::ingress}, staged).slot()};
+    } else if (wire.kind == Wire::Kind::pass) {
+      entry = {.target = static_cast<__u32>(wire.device),
+               .kind = PCN_WIRE_PASS,
+               .port = static_cast<__u16>(wire.direction == Direction::egress ? PCN_EGRESS : PCN_INGRESS)};
     } else if (wire.kind == Wire::Kind::cube) {
-      leads_to_cubes = true;
-      const std::uint16_t slot = find(wire.cube, staged)->slot();
+      const std::uint16_t slot = slot_of(wire, exits.host, staged);
       auto* end = config.slots + config.direct;
       auto* direct = std::find(config.slots, end, slot);
       __u16 kind = PCN_WIRE_CUBE;
       // Each jump with a constant index has to be patched whenever the slot's program is replaced.
-      const bool shared_exit = port >= PCN_OWN_EXITS;
-      if (shared_exit && direct == end && config.direct < PCN_MAX_DIRECT) config.slots[config.direct++] = slot;
+      if (port >= exits.own && direct == end && config.direct < exits.direct) config.slots[config.direct++] = slot;
       if (direct < config.slots + config.direct) kind = static_cast<__u16>(PCN_WIRE_DIRECT + (direct - config.slots));
       entry = {.target = slot, .kind = kind, .port = wire.port};
     }
   }
-  const Family family = family_of(cube.hook);
-  if (running.package().floods() && (leads_to_cubes || family == Family::xdp)) {
-    PCN_ASSIGN(Injector * device, injector(family));
-    config.injector = static_cast<__u32>(device->receiver());
-    config.flood_slot = running.flood_slot();
+}
+
+Result<CubeConstants> Engine::make_constants(const Transaction& transaction, const std::string& name, Staged& staged) {
+  const topology::Cube& cube = transaction.after.cubes.at(name);
+  const topology::CubeWires& wires = wires_of(transaction.wiring, name);
+  Cube& running = *find(name, staged);
+  const Package& package = running.package();
+  CubeConstants constants;
+  pcn_config base{};
+  if (package.transparent()) base.ports = 2;
+  for (const auto& [port_name, port] : cube.ports)
+    base.ports = std::max<__u16>(base.ports, static_cast<__u16>(port.index + 1));
+  base.log_level = level_number(cube.log_level);
+  constants.ingress = base;
+  constants.ingress.counted_later = package.egress() && !package.transparent();
+  const unsigned own = package.transparent() ? 0 : PCN_OWN_EXITS;
+  set_wires(constants.ingress, wires.ingress, cube.hook, {.own = own, .direct = PCN_MAX_DIRECT, .host = false}, staged);
+  if (package.egress()) {
+    constants.egress = base;
+    set_wires(constants.egress, wires.egress, cube.hook, {.own = 0, .direct = PCN_MAX_DIRECT, .host = false}, staged);
   }
-  return config;
+  if (!wires.host_egress.empty()) {
+    constants.host_egress = base;
+    set_wires(constants.host_egress, wires.host_egress, cube.hook, {.own = 0, .direct = PCN_MAX_DIRECT, .host = true},
+              staged);
+  }
+  if (package.slow_path()) {
+    constants.out = base;
+    constexpr Exits seldom{.own = 0, .direct = 0, .host = false};
+    if (!package.egress() || package.transparent()) set_wires(constants.out, wires.ingress, cube.hook, seldom, staged);
+    if (package.egress()) set_wires(constants.out, wires.egress, cube.hook, seldom, staged);
+  }
+  if (auto gates = staged.gates.find(name); gates != staged.gates.end()) constants.gates = gates->second;
+  const Family family = family_of(cube.hook);
+  const bool leads_to_cubes = std::any_of(wires.ingress.begin(), wires.ingress.end(),
+                                          [](const auto& wire) { return wire.second.kind == Wire::Kind::cube; });
+  if (package.floods() && (leads_to_cubes || family == Family::xdp)) {
+    PCN_ASSIGN(Injector * device, injector(family));
+    constants.ingress.injector = static_cast<__u32>(device->receiver());
+    constants.ingress.flood_slot = running.flood_slot();
+  }
+  return constants;
 }
 
 Result<> Engine::load(const std::string& name, Staged& staged) {
   Cube& cube = *find(name, staged);
   Staged::Load& load = staged.loads.at(name);
-  auto programs = cube.load(load.config, platforms_.at(family_of(cube.hook()))->entry);
+  const Cube::EntryObjects entries{platforms_.at(family_of(cube.hook()))->entry, platforms_.at(Family::tc)->entry};
+  auto programs = cube.load(load.constants, entries);
   if (!programs) return fail_with(programs.error(), fmt::format("cube {}", name));
   load.programs = std::move(*programs);
   return {};
@@ -234,18 +284,21 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
   }
   for (const auto& [name, cube] : transaction.after.cubes) {
     const bool created = staged.created.contains(name);
-    const auto& wires = wires_of(transaction.wiring, name);
-    const bool same_peers = std::none_of(wires.begin(), wires.end(),
-                                         [&](const auto& wire) { return staged.created.contains(wire.second.cube); });
+    const topology::CubeWires& wires = wires_of(transaction.wiring, name);
     Cube& running = *find(name, staged);
-    const bool same_roots = std::none_of(wires.begin(), wires.end(), [&](const auto& wire) {
-      return wire.second.kind == Wire::Kind::device && staged.roots.contains({wire.second.device, cube.hook});
+    const bool others_are_new = any_wire(wires, [&](const Wire& wire) {
+      return staged.created.contains(wire.cube) ||
+             (wire.kind == Wire::Kind::device && staged.roots.contains({wire.device, cube.hook, Direction::ingress}));
     });
-    if (!created && same_peers && same_roots && running.wires == wires && transaction.before.cubes.at(name) == cube)
+    const auto gates = staged.gates.find(name);
+    const bool same_gates =
+        gates == staged.gates.end() ? running.constants.gates.empty() : gates->second == running.constants.gates;
+    if (!created && !others_are_new && same_gates && running.wires == wires &&
+        transaction.before.cubes.at(name) == cube)
       continue;
-    PCN_ASSIGN(pcn_config config, make_config(transaction, name, staged));
-    if (!created && std::memcmp(&config, &running.config, sizeof(config)) == 0) continue;
-    staged.loads.emplace(name, Staged::Load{config, {}});
+    PCN_ASSIGN(CubeConstants constants, make_constants(transaction, name, staged));
+    if (!created && constants == running.constants) continue;
+    staged.loads.emplace(name, Staged::Load{std::move(constants), {}});
     if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
     if (created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
@@ -265,41 +318,39 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
 }
 
 Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
-  for (const auto& [name, wires] : transaction.wiring) {
-    const Hook hook = transaction.after.cubes.at(name).hook;
-    for (const auto& [port, wire] : wires) {
-      if (wire.kind != Wire::Kind::device) continue;
-      const std::pair key(wire.device, hook);
-      auto known = roots_.find(key);
-      if (known != roots_.end() && known->second.root.attached()) continue;
-      Platform& platform = *platforms_.at(family_of(hook));
-      PCN_ASSIGN(Root root, Root::create(*platform.panel, platform.root, wire.device));
-      staged.roots.emplace(key, std::move(root));
-    }
+  for (const auto& [gate, first] : transaction.wiring.gates) {
+    staged.gates[first.cube].emplace(first.direction, first.port);
+    auto known = roots_.find(gate);
+    if (known != roots_.end() && known->second.root.attached()) continue;
+    Platform& platform = *platforms_.at(family_of(gate.hook));
+    PCN_ASSIGN(Root root, Root::create(*platform.panel, platform.root, gate.device));
+    staged.roots.emplace(gate, std::move(root));
   }
   return {};
 }
 
 // The last that is prepared, since devices may notice it: nothing but the kernel's refusal to attach is in the way now.
 Result<> Engine::attach_roots(const Transaction& transaction, Staged& staged) {
-  for (auto& [key, root] : staged.roots) {
-    make_way(transaction, key, staged);
-    if (auto done = root.attach(device_name(transaction.devices, key.first), key.second); !done)
-      return fail_with(done.error(), port_of(transaction, key));
+  for (auto& [gate, root] : staged.roots) {
+    make_way(transaction, gate, staged);
+    if (auto done = root.attach(device_name(transaction.devices, gate.device), gate); !done)
+      return fail_with(done.error(), owner_of(transaction, gate));
   }
   return {};
 }
 
-// A device has one XDP program: that of the other XDP hook goes first if no port wants it any more.
-void Engine::make_way(const Transaction& transaction, const std::pair<int, Hook>& key, Staged& staged) {
-  const Hook other = key.second == Hook::xdp_drv ? Hook::xdp_skb : Hook::xdp_drv;
-  auto entry = roots_.find({key.first, other});
-  if (key.second == Hook::tc || entry == roots_.end() || is_wanted(transaction, entry->first)) return;
+// A device has one XDP program: that of the other XDP hook goes first if nobody wants it any more.
+void Engine::make_way(const Transaction& transaction, const Gate& gate, Staged& staged) {
+  const Hook hook = gate.hook == Hook::xdp_drv ? Hook::xdp_skb : Hook::xdp_drv;
+  const Gate other{gate.device, hook, gate.direction};
+  auto entry = roots_.find(other);
+  if (gate.hook == Hook::tc || entry == roots_.end() || transaction.wiring.gates.contains(other)) return;
   entry->second.root.detach();
-  staged.undo.add([&staged, key, &old = entry->second.root, other, name = device_name(transaction.devices, key.first)] {
-    staged.roots.at(key).detach();
+  staged.undo.add([&staged, gate, &old = entry->second.root, other,
+                   name = device_name(transaction.devices, gate.device)] {
+    staged.roots.at(gate).detach();
     if (auto again = old.attach(name, other); !again)
-      log::error("cannot go back to {} on device {}: {}", topology::to_string(other), name, again.error().message);
+      log::error("cannot go back to {} on device {}: {}", topology::to_string(other.hook), name, again.error().message);
   });
 }
 
@@ -337,19 +388,21 @@ Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) 
 
 // What happens to the wires of a cube that gets another program.
 Engine::WireChange Engine::wire_change(const std::string& name, const Staged& staged) const {
-  const pcn_config& config = staged.loads.at(name).config;
-  const pcn_config& old = cubes_.at(name)->config;
+  const CubeConstants& constants = staged.loads.at(name).constants;
+  const CubeConstants& old = cubes_.at(name)->constants;
   bool gains = false;
   bool loses = false;
-  for (std::size_t port = 0; port < PCN_MAX_PORTS; port++) {
-    const pcn_wire& wire = config.wires[port];
-    const pcn_wire& before = old.wires[port];
-    // Numbers of direct jumps may change without the wire leading elsewhere.
-    const bool same = wire.target == before.target && wire.port == before.port &&
-                      (wire.kind == PCN_WIRE_NONE) == (before.kind == PCN_WIRE_NONE);
-    if (same) continue;
-    gains = gains || wire.kind != PCN_WIRE_NONE;
-    loses = loses || before.kind != PCN_WIRE_NONE;
+  for (const auto config : {&CubeConstants::ingress, &CubeConstants::egress, &CubeConstants::host_egress}) {
+    for (std::size_t port = 0; port < PCN_MAX_PORTS; port++) {
+      const pcn_wire& wire = (constants.*config).wires[port];
+      const pcn_wire& before = (old.*config).wires[port];
+      // Numbers of direct jumps may change without the wire leading elsewhere.
+      const bool same = wire.target == before.target && wire.port == before.port &&
+                        (wire.kind == PCN_WIRE_NONE) == (before.kind == PCN_WIRE_NONE);
+      if (same) continue;
+      gains = gains || wire.kind != PCN_WIRE_NONE;
+      loses = loses || before.kind != PCN_WIRE_NONE;
+    }
   }
   if (gains == loses) return WireChange::other;
   return gains ? WireChange::gains : WireChange::loses;
@@ -368,20 +421,17 @@ Result<> Engine::install(const std::string& name, Staged& staged) {
   return {};
 }
 
-// Leads devices to the cubes of their ports: those that lead elsewhere now, and those of cubes with a new program.
+// Leads devices to what their packets enter: those that lead elsewhere now, and those of cubes with a new program.
 Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std::string>& cubes, Staged& staged) {
-  for (const auto& [name, wires] : transaction.wiring) {
-    const Hook hook = transaction.after.cubes.at(name).hook;
-    for (const auto& [port, wire] : wires) {
-      if (wire.kind != Wire::Kind::device) continue;
-      const std::pair key(wire.device, hook);
-      auto staged_root = staged.roots.find(key);
-      auto entry = roots_.find(key);
-      const bool stays_here = entry != roots_.end() && entry->second.cube == name && entry->second.port == port;
-      if (stays_here && !cubes.contains(name)) continue;
-      Root& root = staged_root != staged.roots.end() ? staged_root->second : entry->second.root;
-      PCN_TRY(root.steer(find(name, staged)->entry(port)));
-    }
+  for (const auto& [gate, first] : transaction.wiring.gates) {
+    const CubeGate where(first.direction, first.port);
+    auto staged_root = staged.roots.find(gate);
+    auto entry = roots_.find(gate);
+    const bool stays_here =
+        staged_root == staged.roots.end() && entry->second.cube == first.cube && entry->second.where == where;
+    if (stays_here && !cubes.contains(first.cube)) continue;
+    Root& root = staged_root != staged.roots.end() ? staged_root->second : entry->second.root;
+    PCN_TRY(root.steer(find(first.cube, staged)->entry(where)));
   }
   return {};
 }
@@ -389,7 +439,7 @@ Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std:
 Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   // Runs last when the transaction is taken back: by then the cubes have their old programs.
   staged.undo.add([this] {
-    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.port));
+    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.where));
   });
   PCN_TRY(start_counting(transaction, staged));
   PCN_TRY(forget_reused_indexes(transaction, staged));
@@ -417,11 +467,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
 
 void Engine::finish(const Transaction& transaction, Staged& staged) {
   // Devices that lead nowhere now: no packet enters, but some may be on their way.
-  std::map<std::pair<int, Hook>, std::pair<std::string, std::uint16_t>> wanted;
-  for (const auto& [name, wires] : transaction.wiring)
-    for (const auto& [port, wire] : wires)
-      if (wire.kind == Wire::Kind::device)
-        wanted.emplace(std::pair(wire.device, transaction.after.cubes.at(name).hook), std::pair(name, port));
+  const auto& wanted = transaction.wiring.gates;
   for (auto entry = roots_.begin(); entry != roots_.end();) {
     auto found = wanted.find(entry->first);
     if (found == wanted.end()) {
@@ -429,17 +475,18 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
       retired_.roots.push_back(std::move(entry->second.root));
       entry = roots_.erase(entry);
     } else {
-      std::tie(entry->second.cube, entry->second.port) = found->second;
+      entry->second.cube = found->second.cube;
+      entry->second.where = {found->second.direction, found->second.port};
       ++entry;
     }
   }
-  for (auto& [key, root] : staged.roots) {
-    const auto& [cube, port] = wanted.at(key);
-    if (auto lost = roots_.find(key); lost != roots_.end()) {
+  for (auto& [gate, root] : staged.roots) {
+    const Wire& first = wanted.at(gate);
+    if (auto lost = roots_.find(gate); lost != roots_.end()) {
       retired_.roots.push_back(std::move(lost->second.root));
       roots_.erase(lost);
     }
-    roots_.emplace(key, Entry{std::move(root), cube, port});
+    roots_.emplace(gate, Entry{std::move(root), first.cube, {first.direction, first.port}});
   }
   for (auto cube = cubes_.begin(); cube != cubes_.end();) {
     if (stays(transaction, cube->first)) {
@@ -450,7 +497,7 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     }
   }
   for (auto& [name, cube] : staged.created) cubes_.emplace(name, std::move(cube));
-  for (auto& [name, load] : staged.loads) cubes_.at(name)->config = load.config;
+  for (auto& [name, load] : staged.loads) cubes_.at(name)->constants = std::move(load.constants);
   for (const auto& [name, cube] : transaction.after.cubes) {
     auto& running = *cubes_.at(name);
     const auto& wires = wires_of(transaction.wiring, name);

@@ -19,7 +19,7 @@
 #include "engine/injector.h"
 #include "engine/root.h"
 #include "engine/slow_path.h"
-#include "topology/topology.h"
+#include "topology/wiring.h"
 
 namespace polycube::engine {
 
@@ -70,7 +70,7 @@ class Engine {
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> attach_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> load(const std::string& name, Staged& staged);
-  void make_way(const Transaction& transaction, const std::pair<int, topology::Hook>& key, Staged& staged);
+  void make_way(const Transaction& transaction, const topology::Gate& gate, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
   enum class WireChange { gains, loses, other };
   [[nodiscard]] WireChange wire_change(const std::string& name, const Staged& staged) const;
@@ -82,9 +82,18 @@ class Engine {
   void finish(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction, Staged& staged);
   void forget_ports(const Transaction& transaction);
-  [[nodiscard]] Result<pcn_config> make_config(const Transaction& transaction, const std::string& name, Staged& staged);
+  [[nodiscard]] Result<CubeConstants> make_constants(const Transaction& transaction, const std::string& name,
+                                                     Staged& staged);
+  struct Exits {
+    unsigned own;     ///< ports with code of their own
+    unsigned direct;  ///< further direct jumps
+    bool host;        ///< in a program for packets of the host
+  };
+  void set_wires(pcn_config& config, const topology::Wires& wires, topology::Hook hook, const Exits& exits,
+                 Staged& staged);
+  [[nodiscard]] std::uint16_t slot_of(const topology::Wire& wire, bool host, Staged& staged);
   [[nodiscard]] Result<Injector*> injector(Family family);
-  [[nodiscard]] const Root& root(int device, topology::Hook hook, const Staged& staged) const;
+  [[nodiscard]] const Root& root(const topology::Gate& gate, const Staged& staged) const;
   [[nodiscard]] Cube* find(const std::string& name, Staged& staged);
 
   std::map<Family, std::unique_ptr<Platform>> platforms_;
@@ -95,9 +104,9 @@ class Engine {
   struct Entry {
     Root root;
     std::string cube;
-    std::uint16_t port;
+    CubeGate where;
   };
-  std::map<std::pair<int, topology::Hook>, Entry> roots_;  ///< by device and hook
+  std::map<topology::Gate, Entry> roots_;
   /// What nothing leads to any more, until a grace period has passed.
   struct Retired {
     std::vector<Root> roots;

@@ -52,13 +52,14 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
   }
   package.floods_ = package.xdp_.maps().contains("pcn_injector");
   package.slow_path_ = package.xdp_.maps().contains("pcn_controller");
-  for (const Family family : {Family::tc, Family::xdp})
+  package.egress_ = package.xdp_.programs().contains("pcn_egress");
+  package.transparent_ = model.transparent;
+  for (const Family family : {Family::tc, Family::xdp}) {
     PCN_TRY(check_program(package.object(family), "pcn_ingress", family));
-  // What floods runs at the injector, on TC.
-  if (package.slow_path_) {
-    PCN_TRY(check_program(package.tc_, "pcn_out", Family::tc));
-    PCN_TRY(check_program(package.xdp_, "pcn_out", Family::xdp));
+    if (package.slow_path_) PCN_TRY(check_program(package.object(family), "pcn_out", family));
+    if (package.egress_ || package.transparent_) PCN_TRY(check_program(package.object(family), "pcn_egress", family));
   }
+  // What floods runs at the injector, on TC.
   if (package.floods_) PCN_TRY(check_program(package.xdp_, "pcn_flood", Family::tc));
   return package;
 }

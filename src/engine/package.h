@@ -31,6 +31,10 @@ class Package {
   [[nodiscard]] bool floods() const { return floods_; }
   /// Whether its cubes have a slow path (sdk/bpf/polycube/controller.h).
   [[nodiscard]] bool slow_path() const { return slow_path_; }
+  /// Whether its cubes have a program for the way out (sdk/bpf/polycube/egress.h).
+  [[nodiscard]] bool egress() const { return egress_; }
+  /// Whether its cubes have no ports but a parent (sdk/bpf/polycube/transparent.h).
+  [[nodiscard]] bool transparent() const { return transparent_; }
 
  private:
   Package(bpf::ObjectFile tc, bpf::ObjectFile xdp) : tc_(std::move(tc)), xdp_(std::move(xdp)) {}
@@ -39,6 +43,8 @@ class Package {
   std::vector<BoundTable> tables_;
   bool floods_ = false;
   bool slow_path_ = false;
+  bool egress_ = false;
+  bool transparent_ = false;
 };
 
 }  // namespace polycube::engine

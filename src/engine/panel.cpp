@@ -45,7 +45,11 @@ PanelSlot::~PanelSlot() {
   panel_->free_.push_back(number_);
 }
 
-Result<> PanelSlot::set(const bpf::Program& program) const { return panel_->programs_.set(number_, program.fd()); }
+Result<> PanelSlot::set(const bpf::Program& program) const {
+  if (program) return panel_->programs_.set(number_, program.fd());
+  (void)panel_->programs_.erase(number_);  // which fails only when it is empty already
+  return {};
+}
 
 Result<> PanelSlot::set_device(int device) const {
   return panel_->devices_.fd() < 0 ? Result<>() : panel_->devices_.set(number_, device);

@@ -53,6 +53,7 @@ class PanelSlot {
   ~PanelSlot();
 
   [[nodiscard]] std::uint16_t number() const { return number_; }
+  /// An empty program empties the slot.
   [[nodiscard]] Result<> set(const bpf::Program& program) const;
   /// The device of this slot's root can be sent to under the slot's number. Nothing is needed for that on TC.
   [[nodiscard]] Result<> set_device(int device) const;

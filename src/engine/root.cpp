@@ -8,8 +8,9 @@
 
 namespace polycube::engine {
 
-bpf::AttachPoint attach_point(topology::Hook hook) {
-  switch (hook) {
+bpf::AttachPoint attach_point(const topology::Gate& gate) {
+  if (gate.direction == topology::Direction::egress) return bpf::AttachPoint::tcx_egress;
+  switch (gate.hook) {
     case topology::Hook::tc: return bpf::AttachPoint::tcx_ingress;
     case topology::Hook::xdp_skb: return bpf::AttachPoint::xdp_generic;
     case topology::Hook::xdp_drv: return bpf::AttachPoint::xdp_native;
@@ -21,9 +22,10 @@ namespace {
 
 // XDP has one program a device. tcx has many, of which the first that takes a packet takes it from those behind. Judged
 // after attaching: of two daemons that attach at the same time, exactly the second one sees the other.
-Result<> check_first_root(const bpf::Program& ours, int device, const std::string& device_name) {
+Result<> check_first_root(const bpf::Program& ours, int device, bpf::AttachPoint point,
+                          const std::string& device_name) {
   PCN_ASSIGN(const bpf::Program::Info own, ours.info());
-  PCN_ASSIGN(const auto attached, bpf::attached_programs(device, bpf::AttachPoint::tcx_ingress));
+  PCN_ASSIGN(const auto attached, bpf::attached_programs(device, point));
   for (std::uint32_t id : attached) {
     if (id == own.id) return {};
     auto program = bpf::Program::open(id);
@@ -68,10 +70,11 @@ Result<Root> Root::create(Panel& panel, const bpf::ObjectFile& object, int devic
   return root;
 }
 
-Result<> Root::attach(const std::string& device_name, topology::Hook hook) {
-  PCN_ASSIGN(link_, bpf::Link::attach(program_, device_, attach_point(hook), device_name));
-  if (hook == topology::Hook::tc) PCN_TRY(check_first_root(program_, device_, device_name));
-  if (hook == topology::Hook::xdp_drv) warn_unless_it_takes_frames(device_, device_name);
+Result<> Root::attach(const std::string& device_name, const topology::Gate& gate) {
+  const bpf::AttachPoint point = attach_point(gate);
+  PCN_ASSIGN(link_, bpf::Link::attach(program_, device_, point, device_name));
+  if (gate.hook == topology::Hook::tc) PCN_TRY(check_first_root(program_, device_, point, device_name));
+  if (gate.hook == topology::Hook::xdp_drv) warn_unless_it_takes_frames(device_, device_name);
   return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The root program of one device and hook, and what it enters.
+/// The root program of one device, hook and direction, and what it enters.
 /// Why: an XDP attachment takes milliseconds to change; a root stays attached, and the slot behind it is replaced.
 /// Invariants: between attach() and the first steer() packets go to the host. Destroyed only after a grace period since
 /// detach().
@@ -11,20 +11,21 @@
 #include "bpf/link.h"
 #include "bpf/object.h"
 #include "engine/panel.h"
+#include "topology/wiring.h"
 
 namespace polycube::engine {
 
-/// Where packets enter cubes of this hook.
-[[nodiscard]] bpf::AttachPoint attach_point(topology::Hook hook);
+/// Where packets enter cubes at this gate.
+[[nodiscard]] bpf::AttachPoint attach_point(const topology::Gate& gate);
 
 class Root {
  public:
   /// Loads the program; nothing is attached yet, but wires may point to slot().
   [[nodiscard]] static Result<Root> create(Panel& panel, const bpf::ObjectFile& object, int device);
 
-  /// Attaches to the device. Warns of a device to which native XDP cannot send. Errors: in_use (the root of another
+  /// Attaches to the device of create(). Warns of a device to which native XDP cannot send. Errors: in_use (the root of another
   /// daemon is in front of this one), as bpf::Link::attach.
-  [[nodiscard]] Result<> attach(const std::string& device_name, topology::Hook hook);
+  [[nodiscard]] Result<> attach(const std::string& device_name, const topology::Gate& gate);
   /// False once the device is gone, even when another has its index.
   [[nodiscard]] bool attached() const { return link_.attached(); }
 

@@ -17,17 +17,20 @@ std::optional<PacketIn> parse_packet_in(std::span<const std::byte> record) {
   if (record.size() < sizeof(head)) return std::nullopt;
   std::memcpy(&head, record.data(), sizeof(head));
   if (head.length > record.size() - sizeof(head) || head.port >= PCN_MAX_PORTS) return std::nullopt;
-  return PacketIn{.port = head.port,
-                  .reason = head.reason,
-                  .traffic_class = head.traffic_class,
-                  .metadata = {head.metadata[0], head.metadata[1], head.metadata[2]},
-                  .packet_length = head.packet_length,
-                  .packet = record.subspan(sizeof(head), head.length)};
+  return PacketIn{
+      .port = head.port,
+      .direction = head.direction == PCN_EGRESS ? topology::Direction::egress : topology::Direction::ingress,
+      .reason = head.reason,
+      .traffic_class = head.traffic_class,
+      .metadata = {head.metadata[0], head.metadata[1], head.metadata[2]},
+      .packet_length = head.packet_length,
+      .packet = record.subspan(sizeof(head), head.length)};
 }
 
-Result<> Outlet::send(std::uint16_t port, Direction direction, std::span<const std::byte> packet,
+Result<> Outlet::send(std::uint16_t port, Send how, std::span<const std::byte> packet,
                       std::uint32_t traffic_class) const {
-  const std::uint16_t slot = slots_[direction == Direction::ingress ? 0 : 1];
+  const bool out = port == topology::transparent_port(topology::Direction::egress);
+  const std::uint16_t slot = how == Send::onward ? slots_.onward : out ? slots_.egress : slots_.in;
   const Injector::Packet one{.slot = slot, .port = port, .traffic_class = traffic_class, .bytes = packet};
   return injector_->send(std::span(&one, 1));
 }

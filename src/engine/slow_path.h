@@ -20,11 +20,13 @@
 
 #include "bpf/ring_buffer.h"
 #include "engine/injector.h"
+#include "topology/wiring.h"
 
 namespace polycube::engine {
 
 struct PacketIn {
-  std::uint16_t port = 0;  ///< index of the input port
+  std::uint16_t port = 0;  ///< index of the input port, or of that by which it was to leave
+  topology::Direction direction = topology::Direction::ingress;
   std::uint16_t reason = 0;
   std::uint32_t traffic_class = 0;
   std::array<std::uint32_t, 3> metadata{};
@@ -35,24 +37,30 @@ struct PacketIn {
 /// What a record holds; nothing when it is none.
 [[nodiscard]] std::optional<PacketIn> parse_packet_in(std::span<const std::byte> record);
 
-enum class Direction {
-  ingress,  ///< as if it had been received on the port
-  egress,   ///< out of the port
+/// What the slow path of a cube does with a packet.
+enum class Send {
+  in,  ///< it is handled as if it had come to the cube: by handle_rx, or by handle_tx if it is of a transparent cube
+       ///< and on its way out
+  onward,  ///< it leaves the cube: by the port or, of a transparent cube, in the direction
 };
 
 /// Where the slow path of one cube sends its packets.
 class Outlet {
  public:
-  Outlet(const Injector& injector, std::uint16_t ingress_slot, std::uint16_t egress_slot)
-      : injector_(&injector), slots_{ingress_slot, egress_slot} {}
+  struct Slots {
+    std::uint16_t in;      ///< handle_rx
+    std::uint16_t egress;  ///< handle_tx of a transparent cube, else as `in`
+    std::uint16_t onward;
+  };
+  Outlet(const Injector& injector, const Slots& slots) : injector_(&injector), slots_(slots) {}
 
-  /// Errors: as Injector::send.
-  [[nodiscard]] Result<> send(std::uint16_t port, Direction direction, std::span<const std::byte> packet,
+  /// `port`: index, or transparent_port(). Errors: as Injector::send.
+  [[nodiscard]] Result<> send(std::uint16_t port, Send how, std::span<const std::byte> packet,
                               std::uint32_t traffic_class = 0) const;
 
  private:
   const Injector* injector_;
-  std::array<std::uint16_t, 2> slots_;
+  Slots slots_;
 };
 
 class SlowPath {

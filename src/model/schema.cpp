@@ -98,7 +98,12 @@ Result<ServiceModel> make_service(const lys_module* module, const Schema::Detail
   service.description = *description;
   service.version = extension(module->compiled->exts, "service-version").value_or("");
   service.loop_safe = extension(module->compiled->exts, "loop-safe").has_value();
+  service.place = extension(module->compiled->exts, "place").value_or("");
+  if (!service.place.empty() && service.place != "inner" && service.place != "outer")
+    return fail(ErrorCode::invalid_value, "module {}: pcn:place is 'inner' or 'outer', not '{}'", module->name,
+                service.place);
   PCN_ASSIGN(service.list, service_list(module));
+  service.transparent = find_child(service.list, "", "ports") == nullptr;
   PCN_TRY(check_supported(service.list));
   PCN_TRY(derive_bindings(details, service));
   return service;

@@ -24,10 +24,12 @@ namespace polycube::model {
 
 /// One service as its module describes it.
 struct ServiceModel {
-  std::string name;         ///< module name = name of the top-level list = word of the CLI
-  std::string description;  ///< argument of pcn:service
-  std::string version;      ///< argument of pcn:service-version
-  bool loop_safe = false;   ///< pcn:loop-safe
+  std::string name;          ///< module name = name of the top-level list = word of the CLI
+  std::string description;   ///< argument of pcn:service
+  std::string version;       ///< argument of pcn:service-version
+  bool loop_safe = false;    ///< pcn:loop-safe
+  bool transparent = false;  ///< has no ports (pcn:transparent-cube)
+  std::string place;         ///< argument of pcn:place: "inner", "outer" or nothing
   std::vector<TableBinding> bindings;
   /// Actions bound by pcn:clears: path below the cube (container names, then the action's) and the table.
   struct Clear {

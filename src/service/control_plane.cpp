@@ -59,9 +59,8 @@ class ControlPlane::HostOfCube : public control::Host {
                                          control::Direction direction, std::uint32_t traffic_class) override {
     const std::shared_lock lock(mutex_);
     if (!outlet_) return fail(ErrorCode::operation_not_supported, "cube {} does not run yet", name_);
-    return outlet_->send(
-        port, direction == control::Direction::ingress ? engine::Direction::ingress : engine::Direction::egress, packet,
-        traffic_class);
+    return outlet_->send(port, direction == control::Direction::ingress ? engine::Send::in : engine::Send::onward,
+                         packet, traffic_class);
   }
 
   void log(control::LogLevel level, std::string_view text) override {

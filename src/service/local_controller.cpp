@@ -41,8 +41,8 @@ void survive(const char* what, const std::function<void()>& work) {
 // What the coming and going of devices did to ports.
 void log_links(const topology::Topology& topology, const topology::Wiring& before, const topology::Wiring& after) {
   const auto wired = [](const topology::Wiring& wiring, const std::string& cube, std::uint16_t port) {
-    auto wires = wiring.find(cube);
-    return wires != wiring.end() && wires->second.contains(port);
+    auto wires = wiring.cubes.find(cube);
+    return wires != wiring.cubes.end() && wires->second.peers.contains(port);
   };
   for (const auto& [name, cube] : topology.cubes) {
     for (const auto& [port_name, port] : cube.ports) {
@@ -55,11 +55,8 @@ void log_links(const topology::Topology& topology, const topology::Wiring& befor
 }
 
 bool is_wired(const topology::Wiring& wiring, int device) {
-  return std::any_of(wiring.begin(), wiring.end(), [&](const auto& cube) {
-    return std::any_of(cube.second.begin(), cube.second.end(), [&](const auto& wire) {
-      return wire.second.kind == topology::Wire::Kind::device && wire.second.device == device;
-    });
-  });
+  return std::any_of(wiring.gates.begin(), wiring.gates.end(),
+                     [&](const auto& gate) { return gate.first.device == device; });
 }
 
 }  // namespace
@@ -491,20 +488,21 @@ void LocalController::follow_devices() {
            refusal->second.device.mtu == device.mtu;
   };
   // First without, then with each device that is new, so that one that is refused does not keep others down. Devices that
-  // no port names do not matter.
+  // nothing names do not matter.
   topology::Devices devices;
   std::set<std::string> fresh;
-  for (const auto& [cube_name, cube] : topology_.cubes) {
-    for (const auto& [port_name, port] : cube.ports) {
-      auto device = all.find(port.peer);
-      if (device == all.end() || still_refused(device->second)) continue;
-      if (is_wired(wiring_, device->second.index)) {
-        devices.insert(*device);
-      } else {
-        fresh.insert(device->first);
-      }
+  const auto consider = [&](const std::string& name) {
+    auto device = all.find(name);
+    if (device == all.end() || still_refused(device->second)) return;
+    if (is_wired(wiring_, device->second.index)) {
+      devices.insert(*device);
+    } else {
+      fresh.insert(device->first);
     }
-  }
+  };
+  for (const auto& [cube_name, cube] : topology_.cubes)
+    for (const auto& [port_name, port] : cube.ports) consider(port.peer);
+  for (const auto& [parent, cubes] : topology_.chains) consider(parent);
   const auto rewire = [&]() -> Result<> {
     topology::Wiring wiring = topology::wire(topology_, devices);
     if (wiring == wiring_ && !engine_->has_lost_device()) return {};

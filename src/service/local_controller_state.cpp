@@ -44,10 +44,10 @@ std::vector<std::uint16_t> indexes_of(const topology::Cube& cube) {
 
 const char* status_of(const topology::Wiring& wiring, const std::string& cube, const topology::Port& port,
                       const topology::Devices& devices) {
-  auto wires = wiring.find(cube);
-  if (wires == wiring.end()) return "DOWN";
-  auto wire = wires->second.find(port.index);
-  return wire != wires->second.end() && topology::is_up(wire->second, devices) ? "UP" : "DOWN";
+  auto wires = wiring.cubes.find(cube);
+  if (wires == wiring.cubes.end()) return "DOWN";
+  auto peer = wires->second.peers.find(port.index);
+  return peer != wires->second.peers.end() && topology::is_up(peer->second, devices) ? "UP" : "DOWN";
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "topology/link.h"
+
 namespace polycube::topology {
 
 namespace {
@@ -16,37 +18,6 @@ constexpr std::array<std::pair<Hook, std::string_view>, 3> hook_names = {{
     {Hook::xdp_skb, "XDP_SKB"},
     {Hook::xdp_drv, "XDP_DRV"},
 }};
-
-bool is_port_name(std::string_view peer) { return peer.find(':') != std::string_view::npos; }
-
-/// One end of a link; the strings belong to the topology that is looked at.
-struct End {
-  const std::string* cube_name = nullptr;
-  const Cube* cube = nullptr;
-  const std::string* port_name = nullptr;
-  const Port* port = nullptr;
-
-  explicit operator bool() const { return port != nullptr; }
-  [[nodiscard]] std::string text() const { return *cube_name + ":" + *port_name; }
-};
-
-/// The other end of a mutual link, if `here` is one end of such.
-End mutual_end(const Topology& topology, const End& here) {
-  auto name = parse_port_name(here.port->peer);
-  if (!name) return {};
-  auto cube = topology.cubes.find(name->cube);
-  if (cube == topology.cubes.end()) return {};
-  auto port = cube->second.ports.find(name->port);
-  if (port == cube->second.ports.end()) return {};
-  // Compared piecewise: this runs once a port, and most of them do not match.
-  const std::string& back = port->second.peer;
-  std::size_t colon = here.cube_name->size();
-  bool names_us = back.size() == colon + 1 + here.port_name->size() && back[colon] == ':' &&
-                  back.compare(0, colon, *here.cube_name) == 0 &&
-                  back.compare(colon + 1, std::string::npos, *here.port_name) == 0;
-  if (!names_us) return {};
-  return {&cube->first, &cube->second, &port->first, &port->second};
-}
 
 Result<> check_device(const std::string& name, const Devices& devices) {
   auto device = devices.find(name);
@@ -229,6 +200,28 @@ std::optional<Violation> check_limits(const Topology& running, const Topology& c
   return std::nullopt;
 }
 
+/// A device has programs of one hook only: of a port's cube and of the transparent cubes there.
+std::optional<Violation> check_chains(const Topology& candidate) {
+  const bool at_devices = std::any_of(candidate.chains.begin(), candidate.chains.end(),
+                                      [](const auto& chain) { return !is_port_name(chain.first); });
+  if (!at_devices) return std::nullopt;
+  for (const auto& [cube_name, cube] : candidate.cubes) {
+    for (const auto& [port_name, port] : cube.ports) {
+      auto chain = candidate.chains.find(port.peer);
+      if (chain == candidate.chains.end() || is_port_name(port.peer)) continue;
+      const Cube& attached = candidate.cubes.at(chain->second.front());
+      if (attached.hook == cube.hook) continue;
+      return Violation{
+          cube_name, port_name,
+          fail(ErrorCode::invalid_value,
+               "port {}:{} cannot have the peer {}: cube {}, which is attached there, is {}, {} is {}", cube_name,
+               port_name, port.peer, chain->second.front(), to_string(attached.hook), cube_name, to_string(cube.hook))
+              .value()};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view to_string(Hook hook) {
@@ -275,6 +268,7 @@ void assign_indexes(const Topology& running, Topology& candidate) {
 
 std::optional<Violation> check(const Topology& running, const Topology& candidate, const Devices& devices) {
   if (auto violation = check_limits(running, candidate)) return violation;
+  if (auto violation = check_chains(candidate)) return violation;
   std::vector<End> changed = changed_peers(running, candidate);
   if (changed.empty()) return std::nullopt;
   for (const End& end : changed) {
@@ -283,33 +277,6 @@ std::optional<Violation> check(const Topology& running, const Topology& candidat
   }
   if (auto violation = check_devices_free(candidate, changed)) return violation;
   return check_loops(candidate, changed);
-}
-
-Wiring wire(const Topology& topology, const Devices& devices) {
-  Wiring wiring;
-  for (const auto& [cube_name, cube] : topology.cubes) {
-    auto& wires = wiring[cube_name];
-    for (const auto& [port_name, port] : cube.ports) {
-      if (port.peer.empty()) continue;
-      if (is_port_name(port.peer)) {
-        End there = mutual_end(topology, {&cube_name, &cube, &port_name, &port});
-        if (there) wires[port.index] = {Wire::Kind::cube, 0, *there.cube_name, there.port->index};
-      } else if (auto device = devices.find(port.peer); device != devices.end()) {
-        wires[port.index] = {Wire::Kind::device, device->second.index, {}, 0};
-      }
-    }
-  }
-  return wiring;
-}
-
-bool is_up(const Wire& wire, const Devices& devices) {
-  switch (wire.kind) {
-    case Wire::Kind::none: return false;
-    case Wire::Kind::cube: return true;
-    case Wire::Kind::device: break;
-  }
-  return std::any_of(devices.begin(), devices.end(),
-                     [&](const auto& device) { return device.second.index == wire.device && device.second.running; });
 }
 
 }  // namespace polycube::topology

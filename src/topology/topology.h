@@ -30,17 +30,30 @@ struct Port {
   bool operator==(const Port&) const = default;
 };
 
+/// Where a transparent cube goes when nobody says so (pcn:place).
+enum class Place {
+  undecided,
+  inner,  ///< next to the cube, or to the host's stack
+  outer,  ///< next to the peer, or to the wire
+};
+
 struct Cube {
   std::string service;
   Hook hook = Hook::tc;
   std::string log_level;
-  bool loop_safe = false;  ///< breaks loops itself (pcn:loop-safe)
+  bool loop_safe = false;    ///< breaks loops itself (pcn:loop-safe)
+  bool transparent = false;  ///< has no ports: sits in a chain
+  bool egress = false;       ///< its packets pass a program of its own on their way out; so do a transparent cube's
+  Place place = Place::undecided;
   std::map<std::string, Port> ports;
   bool operator==(const Cube&) const = default;
 };
 
 struct Topology {
   std::map<std::string, Cube> cubes;
+  /// Transparent cubes in front of a port ("cube:port") or a device, by the name of that parent. The first is the one
+  /// nearest to the port's cube; on a device the one nearest to the wire. None is empty; a cube is in one of them only.
+  std::map<std::string, std::vector<std::string>> chains = {};
   bool operator==(const Topology&) const = default;
 };
 
@@ -50,9 +63,9 @@ struct Device {
   bool up = false;       ///< IFF_UP
   bool running = false;  ///< IFF_UP and IFF_RUNNING: has a carrier
   bool loopback = false;
-  std::string mac;
-  unsigned mtu = 0;                    ///< bytes
-  std::vector<std::string> addresses;  ///< IP prefixes
+  std::string mac = {};
+  unsigned mtu = 0;                         ///< bytes
+  std::vector<std::string> addresses = {};  ///< IP prefixes
   bool operator==(const Device&) const = default;
 };
 using Devices = std::map<std::string, Device>;  ///< by name
@@ -87,23 +100,5 @@ struct Violation {
 };
 [[nodiscard]] std::optional<Violation> check(const Topology& running, const Topology& candidate,
                                              const Devices& devices);
-
-/// Where a port leads in the data path.
-struct Wire {
-  enum class Kind { none, device, cube } kind = Kind::none;
-  int device = 0;  ///< interface index
-  std::string cube;
-  std::uint16_t port = 0;  ///< index of the port of `cube`
-  bool operator==(const Wire&) const = default;
-};
-/// Per cube, the wire of each port that leads somewhere, by port index.
-using Wiring = std::map<std::string, std::map<std::uint16_t, Wire>>;
-
-/// Devices that exist and mutual links: `a:p` leads to `b:q` exactly when each names the other as its peer. One-sided
-/// links lead nowhere.
-[[nodiscard]] Wiring wire(const Topology& topology, const Devices& devices);
-
-/// Whether a port is joined to a working peer: a wire to a device that is running, or to a cube.
-[[nodiscard]] bool is_up(const Wire& wire, const Devices& devices);
 
 }  // namespace polycube::topology

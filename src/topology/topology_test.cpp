@@ -23,11 +23,6 @@ Cube cube(const Peers& peers, Hook hook = Hook::tc, bool loop_safe = false) {
   return made;
 }
 
-Topology with_indexes(Topology topology) {
-  assign_indexes({}, topology);
-  return topology;
-}
-
 Devices host() {
   Devices devices;
   devices["lo"] = {.index = 1, .up = true, .running = true, .loopback = true, .mac = "", .mtu = 65536, .addresses = {}};
@@ -291,46 +286,6 @@ TEST(LoopTest, LongestChainIsWalked) {
   ring.cubes["c0"].ports["left"].peer = fmt::format("c{}:right", max_cubes - 1);
   ring.cubes[fmt::format("c{}", max_cubes - 1)].ports["right"].peer = "c0:left";
   EXPECT_THAT(text(check(chain, ring, {})), HasSubstr("c0:left - c999:right, c999:left - c998:right"));
-}
-
-TEST(WireTest, DevicesAndMutualLinksLeadSomewhere) {
-  Topology topology =
-      with_indexes({{{"a", cube({{"p0", "veth1"}, {"p1", "b:q1"}, {"p2", "b:q0"}, {"p3", ""}, {"p4", "gone"}})},
-                     {"b", cube({{"q0", ""}, {"q1", "a:p1"}})}}});
-  Wiring wiring = wire(topology, host());
-  ASSERT_EQ(wiring.size(), 2u);
-  EXPECT_EQ(wiring["a"].size(), 2u);
-  EXPECT_EQ(wiring["a"][0], (Wire{Wire::Kind::device, 2, "", 0}));
-  EXPECT_EQ(wiring["a"][1], (Wire{Wire::Kind::cube, 0, "b", 1}));
-  EXPECT_EQ(wiring["b"].size(), 1u);
-  EXPECT_EQ(wiring["b"][1], (Wire{Wire::Kind::cube, 0, "a", 1}));
-}
-
-TEST(WireTest, SimilarNamesAreNotMutual) {
-  Topology topology =
-      with_indexes({{{"a", cube({{"p", "b:q"}})}, {"b", cube({{"q", "aa:p"}})}, {"aa", cube({{"p", ""}})}}});
-  Wiring wiring = wire(topology, {});
-  EXPECT_THAT(wiring["a"], IsEmpty());
-  EXPECT_THAT(wiring["b"], IsEmpty());
-  topology.cubes["b"].ports["q"].peer = "a.p";
-  EXPECT_THAT(wire(topology, {})["a"], IsEmpty());
-  topology.cubes["b"].ports["q"].peer = "a:pp";
-  EXPECT_THAT(wire(topology, {})["a"], IsEmpty());
-}
-
-TEST(WireTest, DownDevicesStayWired) {
-  Topology topology = with_indexes({{{"a", cube({{"p0", "off"}})}}});
-  EXPECT_EQ(wire(topology, host())["a"][0].device, 4);
-}
-
-TEST(IsUpTest, NeedsACarrierOrACube) {
-  Devices devices = host();
-  EXPECT_FALSE(is_up({}, devices));
-  EXPECT_TRUE(is_up({Wire::Kind::cube, 0, "b", 1}, devices));
-  EXPECT_TRUE(is_up({Wire::Kind::device, 2, "", 0}, devices));
-  EXPECT_FALSE(is_up({Wire::Kind::device, 3, "", 0}, devices)) << "up, but without a carrier";
-  EXPECT_FALSE(is_up({Wire::Kind::device, 4, "", 0}, devices));
-  EXPECT_FALSE(is_up({Wire::Kind::device, 99, "", 0}, devices));
 }
 
 }  // namespace

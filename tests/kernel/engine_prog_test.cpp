@@ -110,7 +110,7 @@ class EngineTest : public testing::TestWithParam<Hook> {
     for (const auto& [name, cube] : path_.running().cubes) {
       const engine::Cube& running = path_.cube(name);
       state.programs[name] = must(running.program().info()).id;
-      const auto constants = std::as_bytes(std::span(&running.config, 1));
+      const auto constants = std::as_bytes(std::span(&running.constants.ingress, 1));
       state.constants[name].assign(constants.begin(), constants.end());
       for (const engine::BoundTable& bound : running.package().tables()) {
         auto& elements = state.elements[name + "/" + bound.binding->table];
@@ -227,7 +227,7 @@ TEST_P(EngineTest, ADeviceOfAnotherDaemonChangesNothing) {
     const auto panel = must(engine::Panel::create(engine::family_of(hook())));
     const auto object = must(bpf::ObjectFile::read(root_object(engine::family_of(hook()))));
     engine::Root others = must(engine::Root::create(*panel, object, static_cast<int>(if_nametoindex("d3"))));
-    must(others.attach("d3", hook()));
+    must(others.attach("d3", {static_cast<int>(if_nametoindex("d3")), hook(), topology::Direction::ingress}));
     before = state();
     want_other_wiring_and_rules();
     const Result<> done = path_.apply();
@@ -290,8 +290,9 @@ TEST_P(EngineTest, AForeignProgramOnTheDevice) {
   // Nobody tells a program that runs outside a cube on which port a packet came.
   for (std::uint32_t port = 0; port < PCN_MAX_PORTS; port++)
     path_.set_element("other", "rules", port, rule{PROBE_HOST, 0, 0});
-  const bpf::Link foreign = must(bpf::Link::attach(
-      path_.cube("other").program(), static_cast<int>(if_nametoindex("d3")), engine::attach_point(hook()), "d3"));
+  const bpf::Link foreign =
+      must(bpf::Link::attach(path_.cube("other").program(), static_cast<int>(if_nametoindex("d3")),
+                             engine::attach_point({0, hook(), topology::Direction::ingress}), "d3"));
   const auto seen_by_foreign = [&] { return path_.element<seen>("other", "seen", std::uint32_t{0})->packets; };
   const std::uint32_t seen_before = seen_by_foreign();
   if (hook() == Hook::tc) {

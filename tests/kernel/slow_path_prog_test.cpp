@@ -15,9 +15,9 @@
 namespace polycube::harness {
 namespace {
 
-using engine::Direction;
 using engine::Outlet;
 using engine::PacketIn;
+using engine::Send;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
@@ -130,9 +130,9 @@ TEST_P(SlowPathTest, PacketsGoOutOfPorts) {
   must(path_.apply());
   const Outlet outlet = must(path_.engine().outlet("a"));
   for (const Bytes& frame : some_frames()) {
-    must(outlet.send(0, Direction::egress, frame));
+    must(outlet.send(0, Send::onward, frame));
     EXPECT_TRUE(same_packet(frame, at("d1").receive()));
-    must(outlet.send(2, Direction::egress, frame, 23));
+    must(outlet.send(2, Send::onward, frame, 23));
     EXPECT_TRUE(same_packet(frame, at("d3").receive()));
   }
   EXPECT_EQ(path_.element<seen>("b", "seen", std::uint32_t{0})->traffic_class, 23u);
@@ -141,9 +141,9 @@ TEST_P(SlowPathTest, PacketsGoOutOfPorts) {
   EXPECT_EQ(path_.statistics("b", "q1").in_packets, 5u);
   EXPECT_THAT(at("d2").pending(), IsEmpty());
 
-  must(outlet.send(3, Direction::egress, udp("to nowhere")));
-  must(outlet.send(77, Direction::egress, udp("to no port")));
-  must(outlet.send(0, Direction::egress, udp("fence")));
+  must(outlet.send(3, Send::onward, udp("to nowhere")));
+  must(outlet.send(77, Send::onward, udp("to no port")));
+  must(outlet.send(0, Send::onward, udp("fence")));
   EXPECT_TRUE(same_packet(udp("fence"), at("d1").receive()));
   EXPECT_THAT(path_.statistics("a").drops, ElementsAre(Pair("no-such-port", 1u), Pair("port-unwired", 1u)));
 }
@@ -156,7 +156,7 @@ TEST_P(SlowPathTest, PacketsGoInAsIfReceived) {
   must(path_.apply());
   const Outlet outlet = must(path_.engine().outlet("a"));
   for (const Bytes& frame : some_frames()) {
-    must(outlet.send(0, Direction::ingress, frame, 4));
+    must(outlet.send(0, Send::in, frame, 4));
     EXPECT_TRUE(same_packet(frame, at("d2").receive()));
   }
   EXPECT_EQ(path_.statistics("a", "p1").in_packets, 5u);
@@ -167,8 +167,8 @@ TEST_P(SlowPathTest, BadPacketsAreRefused) {
   path_.add_cube("a", slow_prober(), hook(), {{"p1", ""}});
   must(path_.apply());
   const Outlet outlet = must(path_.engine().outlet("a"));
-  EXPECT_EQ(outlet.send(0, Direction::egress, Bytes(13)).error().code, ErrorCode::invalid_value);
-  EXPECT_EQ(outlet.send(0, Direction::egress, Bytes(70000)).error().code, ErrorCode::invalid_value);
+  EXPECT_EQ(outlet.send(0, Send::onward, Bytes(13)).error().code, ErrorCode::invalid_value);
+  EXPECT_EQ(outlet.send(0, Send::onward, Bytes(70000)).error().code, ErrorCode::invalid_value);
 }
 
 TEST_P(SlowPathTest, WithoutASlowPathThereIsNone) {
@@ -247,7 +247,7 @@ TEST_P(SlowPathTest, NothingIsMixedUp) {
   const Outlet out_b = must(path_.engine().outlet("b"));
   std::uint64_t refused = 0;
   const auto pass_on = [&](const Outlet& outlet) {
-    return [&](const PacketIn& in) { refused += outlet.send(1, Direction::egress, in.packet) ? 0 : 1; };
+    return [&](const PacketIn& in) { refused += outlet.send(1, Send::onward, in.packet) ? 0 : 1; };
   };
   const auto listens_a = must(path_.engine().subscribe("a", pass_on(out_a)));
   const auto listens_b = must(path_.engine().subscribe("b", pass_on(out_b)));

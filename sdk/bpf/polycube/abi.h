@@ -26,17 +26,26 @@
 #define PCN_WIRE_NONE 0
 #define PCN_WIRE_DEVICE 1
 #define PCN_WIRE_CUBE 2
-#define PCN_WIRE_DIRECT 3
+#define PCN_WIRE_PASS 3 /* on into the host, or out of the device that the packet is on */
+#define PCN_WIRE_DIRECT 4
+
+/* Directions. */
+#define PCN_INGRESS 0
+#define PCN_EGRESS 1
 
 /* Where a port leads. */
 struct pcn_wire {
 	__u32 target; /* interface index, or panel slot of a cube */
 	__u16 kind;
-	__u16 port; /* port index in the cube that it leads to; of a device on XDP: its index in pcn_devices */
+	/* Port index in the cube that it leads to; of a device on XDP its index in pcn_devices; of PCN_WIRE_PASS the direction. */
+	__u16 port;
 };
 PCN_ASSERT(sizeof(struct pcn_wire) == 8, "no padding");
 
-/* Constants of a program. */
+/*
+ * Constants of a program. An object has up to three of them: pcn_config for what arrives, pcn_egress_config for what passes
+ * handle_tx, pcn_out_config for what the slow path sends out.
+ */
 struct pcn_config {
 	__u16 ports; /* highest port index + 1 */
 	__u16 direct; /* number of direct jumps */
@@ -46,7 +55,7 @@ struct pcn_config {
 	struct pcn_wire wires[PCN_MAX_PORTS];
 	__u32 injector; /* interface index of the device that brings copies to cubes (flood.h) */
 	__u16 flood_slot; /* XDP: of the program pcn_flood, in the TC panel */
-	__u16 reserved;
+	__u16 counted_later; /* not 0: what leaves is counted behind handle_tx */
 };
 
 /* Why a packet ended in a cube. */
@@ -104,7 +113,8 @@ struct pcn_packet_in {
 	__u16 reason;
 	__u32 traffic_class;
 	__u32 metadata[3];
-	__u32 reserved;
+	__u16 direction; /* PCN_INGRESS, or PCN_EGRESS: of handle_tx; then the port is that by which it was to leave */
+	__u16 reserved;
 };
 PCN_ASSERT(sizeof(struct pcn_packet_in) == 32, "no padding");
 
@@ -145,9 +155,14 @@ PCN_ASSERT(sizeof(struct pcn_frame) == 24, "a multiple of four, no padding");
 #define PCN_FRAME_PROTOCOL 0x88b5 /* IEEE Std 802, local experimental EtherType 1 */
 #define PCN_FRAME_MAGIC 0x70636e21 /* in skb->cb[2] of a copy of a TC cube on its way through the injector */
 
+/* In skb->cb[2]: the packet has passed the cubes of the device that it is redirected to. */
+#define PCN_LET_GO 0x70636e22
+
 #define PCN_STAGE_ENTER 0 /* slot: of the cube to enter; port: on which */
 #define PCN_STAGE_CUBES 1 /* slot: of the program that makes the copies for cubes; port: input port */
 #define PCN_STAGE_DEVICES 2 /* the same, for devices */
+#define PCN_STAGE_HOST \
+	3 /* in pcn_frame_meta only: traffic_class holds the interface as received by which the host gets it */
 
 /* The same in the metadata of a packet, from the injector's XDP program to its TC program. */
 struct pcn_frame_meta {

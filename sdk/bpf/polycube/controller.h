@@ -5,14 +5,18 @@
  * A packet for the slow path is copied into a ring buffer of the cube together with everything that is known about it. Each
  * cube has a ring of its own, so one that floods its slow path loses its own packets only, which are counted; the fast path
  * never waits. What the slow path sends enters the cube again: pcn_ingress as if it had been received on a port, or pcn_out
- * below to leave by a port.
+ * below to leave by a port (behind handle_tx, where there is one) or, of a transparent cube, to go on in a direction.
  *
- * Included after cube.h by the cubes that need it.
+ * Included after cube.h or transparent.h by the cubes that need it.
  */
 #ifndef POLYCUBE_CONTROLLER_H
 #define POLYCUBE_CONTROLLER_H
 
+#ifdef PCN_TRANSPARENT
+#include <polycube/core.h>
+#else
 #include <polycube/cube.h>
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -62,14 +66,19 @@ static __always_inline int pcn_submit(struct CTXTYPE *ctx, const struct pcn_pack
 
 /*
  * Copy the packet to the slow path, with a reason and three words that mean what the cube likes. When the value is returned
- * by handle_rx, the packet itself ends here. Without that the packet goes on, and the slow path has its copy.
+ * by handle_rx or handle_tx, the packet itself ends here. Without that the packet goes on, and the slow path has its copy.
  */
 static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt_metadata *md, __u16 reason,
 						 const __u32 metadata[3])
 {
 	__u32 zero = 0;
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
-	struct pcn_packet_in head = {.port = md->in_port, .reason = reason, .traffic_class = md->traffic_class};
+	struct pcn_packet_in head = {
+		.port = md->in_port,
+		.reason = reason,
+		.traffic_class = md->traffic_class,
+		.direction = md->direction,
+	};
 	int failed;
 
 	if (!stats)
@@ -107,6 +116,8 @@ static __always_inline int pcn_pkt_controller(struct CTXTYPE *ctx, struct pkt_me
 	return pcn_pkt_controller_md(ctx, md, reason, none);
 }
 
+const volatile struct pcn_config pcn_out_config __attribute__((aligned(PCN_CACHE_LINE)));
+
 /* Entered by what the slow path sends out of a port. */
 SEC(PCN_SECTION)
 int pcn_out(struct CTXTYPE *ctx)
@@ -118,10 +129,10 @@ int pcn_out(struct CTXTYPE *ctx)
 
 	if (!stats)
 		return PCN_VERDICT_DROP;
-	if (pcn_arrive(ctx, &arrival))
+	if (pcn_arrive(ctx, &pcn_out_config, &arrival))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	md.traffic_class = arrival.traffic_class;
-	return pcn_leave(ctx, stats, &md, &arrival, arrival.in_port, PCN_SHARED_EXIT);
+	return pcn_leave(ctx, &pcn_out_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
 }
 
 #endif

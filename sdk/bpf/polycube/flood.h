@@ -21,6 +21,8 @@
 
 static __always_inline void pcn_count_flood(struct pcn_stats *stats, __u32 in_port, __u32 length)
 {
+	if (pcn_config.counted_later)
+		return;
 	for (__u32 port = 0; port < PCN_MAX_PORTS; port++) {
 		if (port >= pcn_config.ports)
 			break;

@@ -19,6 +19,10 @@ int pcn_entry(struct CTXTYPE *ctx)
 	scratch->in_port = pcn_entry_config.port;
 	scratch->traffic_class = 0;
 #else
+	if (ctx->cb[2] == PCN_LET_GO) {
+		ctx->cb[2] = 0;
+		return PCN_VERDICT_STACK;
+	}
 	ctx->cb[0] = pcn_entry_config.port;
 #endif
 	PCN_JUMP(ctx, pcn_entry_config.slot);

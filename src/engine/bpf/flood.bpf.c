@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Behind the XDP root of the injector device: calls the program that makes the copies of a packet that an XDP cube floods
- * (sdk/bpf/polycube/flood.h).
+ * (sdk/bpf/polycube/flood.h), and brings what slow paths of XDP cubes send on to the host in by the device they serve.
  */
 #include <polycube/hook.h>
 
@@ -12,6 +12,10 @@ int pcn_call_flood(struct __sk_buff *ctx)
 
 	if ((void *)(meta + 1) > (void *)(long)ctx->data)
 		return TC_ACT_SHOT;
+	if (meta->stage == PCN_STAGE_HOST) {
+		ctx->cb[2] = PCN_LET_GO;
+		return bpf_redirect(meta->traffic_class, BPF_F_INGRESS);
+	}
 	ctx->cb[0] = meta->port;
 	ctx->cb[1] = meta->stage;
 	ctx->mark = meta->traffic_class;

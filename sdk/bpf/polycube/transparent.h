@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The fast path of a transparent cube, which has no ports: it is attached in front of a port of another cube or of a device,
+ * and sees what comes from there and what goes there.
+ *
+ * Include this first, then define
+ *
+ *	static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+ *	static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+ *
+ * handle_rx is called for packets towards the cube or, on a device, the host; handle_tx for packets the other way (egress.h).
+ * Both return RX_OK to let the packet go on, or RX_DROP and the like. md->in_port is 0 in handle_rx and 1 in handle_tx.
+ */
+#ifndef POLYCUBE_TRANSPARENT_H
+#define POLYCUBE_TRANSPARENT_H
+
+#define PCN_TRANSPARENT 1
+#include <polycube/egress.h>
+
+static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md);
+
+SEC(PCN_SECTION)
+int pcn_ingress(struct CTXTYPE *ctx)
+{
+	__u32 zero = 0;
+	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
+	struct pcn_arrival arrival = {};
+	struct pkt_metadata md = {};
+
+	if (unlikely(!stats))
+		return PCN_VERDICT_DROP;
+	if (pcn_config.entry && pcn_is_let_go(ctx))
+		return PCN_VERDICT_STACK;
+	if (unlikely(pcn_arrive(ctx, &pcn_config, &arrival)))
+		return pcn_drop(stats, PCN_DROP_ERROR);
+	md.in_port = arrival.in_port;
+	md.traffic_class = arrival.traffic_class;
+	md.packet_len = pcn_packet_length(ctx);
+	stats->port[arrival.in_port].rx_packets++;
+	stats->port[arrival.in_port].rx_bytes += md.packet_len;
+
+	int verdict = handle_rx(ctx, &md);
+
+	if (unlikely(verdict != RX_OK))
+		return pcn_end(stats, &md, verdict);
+	return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+}
+
+#endif
