@@ -50,6 +50,8 @@ class ControlPlane::HostOfCube : public control::Host {
 
   [[nodiscard]] Result<std::uint16_t> port_index(std::string_view port) const override {
     const std::shared_lock lock(mutex_);
+    if (cube_.transparent && port == "ingress") return topology::transparent_port(topology::Direction::ingress);
+    if (cube_.transparent && port == "egress") return topology::transparent_port(topology::Direction::egress);
     auto found = cube_.ports.find(std::string(port));
     if (found == cube_.ports.end()) return fail(ErrorCode::data_missing, "Port {} does not exist", port);
     return found->second.index;
@@ -82,6 +84,8 @@ class ControlPlane::HostOfCube : public control::Host {
   /// Name of a port; empty when it is gone.
   [[nodiscard]] std::string port_name(std::uint16_t index) const {
     const std::shared_lock lock(mutex_);
+    if (cube_.transparent)
+      return index == topology::transparent_port(topology::Direction::egress) ? "egress" : "ingress";
     for (const auto& [name, port] : cube_.ports)
       if (port.index == index) return name;
     return {};
@@ -136,6 +140,8 @@ void ControlPlane::deliver(const engine::PacketIn& in) {
   try {
     cube_->packet_in({.port = port,
                       .port_index = in.port,
+                      .direction = in.direction == topology::Direction::egress ? control::Direction::egress
+                                                                               : control::Direction::ingress,
                       .reason = in.reason,
                       .traffic_class = in.traffic_class,
                       .metadata = in.metadata,

@@ -28,6 +28,10 @@ Result<topology::Cube> to_topology(const model::DataTree& tree, const model::Ser
   topology::Cube cube;
   cube.service = service.name;
   cube.loop_safe = service.loop_safe;
+  cube.transparent = service.transparent;
+  cube.place = service.place == "inner"   ? topology::Place::inner
+               : service.place == "outer" ? topology::Place::outer
+                                          : topology::Place::undecided;
   PCN_ASSIGN(cube.hook, topology::parse_hook(model::leaf(tree, {"type"}).value_or("TC")));
   cube.log_level = model::leaf(tree, {"loglevel"}).value_or("INFO");
   for (const model::Row& row : model::rows(tree, ports_list()))

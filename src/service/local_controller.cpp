@@ -11,6 +11,7 @@
 #include "engine/port_names.h"
 #include "model/state.h"
 #include "service/cube_tree.h"
+#include "topology/chains.h"
 
 namespace polycube::service {
 
@@ -143,9 +144,12 @@ Result<topology::Topology> LocalController::topology_of(const model::Candidate& 
   for (const auto& [id, change] : candidate.changes) {
     if (!change.after) continue;
     PCN_ASSIGN(topology::Cube cube, to_topology(*change.after, *schema()->service(id.service)));
+    PCN_ASSIGN(const engine::Package* package, catalogue_.package(id.service));
+    cube.egress = package->egress();
     after.cubes[id.name] = std::move(cube);
   }
   topology::assign_indexes(topology_, after);
+  topology::forget_deleted(after);
   return after;
 }
 
@@ -403,18 +407,51 @@ Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const st
     PCN_TRY(connect(input));
   } else if (rpc == "polycube:disconnect") {
     PCN_TRY(disconnect(input));
-  } else if (rpc == "polycube:attach" || rpc == "polycube:detach") {
-    PCN_TRY(refuse_attachment(input));
+  } else if (rpc == "polycube:attach") {
+    PCN_TRY(attach(input));
+  } else if (rpc == "polycube:detach") {
+    PCN_TRY(detach(input));
   } else {
     return fail(ErrorCode::operation_not_supported, "operation {} is not available", rpc);
   }
   return std::string();
 }
 
-Result<> LocalController::refuse_attachment(const std::map<std::string, std::string>& input) const {
-  const std::string& cube = input.at("cube");
-  if (!topology_.cubes.contains(cube)) return fail(ErrorCode::data_missing, "Cube {} does not exist", cube);
-  return fail(ErrorCode::operation_not_supported, "Cube {} is not transparent", cube);
+namespace {
+
+Result<topology::Placement> placement_of(const std::map<std::string, std::string>& input) {
+  if (auto before = input.find("before"); before != input.end()) return topology::Before{before->second};
+  if (auto after = input.find("after"); after != input.end()) return topology::After{after->second};
+  auto position = input.find("position");
+  if (position == input.end() || position->second == "auto") return topology::Position::automatic;
+  return position->second == "first" ? topology::Position::first : topology::Position::last;
+}
+
+}  // namespace
+
+Result<> LocalController::attach(const std::map<std::string, std::string>& input) {
+  PCN_ASSIGN(const topology::Placement placement, placement_of(input));
+  PCN_TRY(devices_->refresh());
+  topology::Topology after = topology_;
+  PCN_TRY(topology::attach(after, input.at("cube"), input.at("port"), placement, host_devices()));
+  return set_chains(std::move(after));
+}
+
+Result<> LocalController::detach(const std::map<std::string, std::string>& input) {
+  topology::Topology after = topology_;
+  PCN_TRY(topology::detach(after, input.at("cube"), input.at("port")));
+  return set_chains(std::move(after));
+}
+
+Result<> LocalController::set_chains(topology::Topology after) {
+  PCN_TRY(devices_->refresh());
+  const topology::Devices devices = usable_devices(after);
+  topology::Wiring wiring = topology::wire(after, devices);
+  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}}));
+  topology_ = std::move(after);
+  wiring_ = std::move(wiring);
+  revision_++;
+  return {};
 }
 
 Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::string>>& peers) {

@@ -73,7 +73,9 @@ class LocalController : public Controller {
   [[nodiscard]] Cleared find_whole_lists(const model::Target& target) const;
   [[nodiscard]] Result<> connect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> disconnect(const std::map<std::string, std::string>& input);
-  [[nodiscard]] Result<> refuse_attachment(const std::map<std::string, std::string>& input) const;
+  [[nodiscard]] Result<> attach(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<> detach(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<> set_chains(topology::Topology after);
   [[nodiscard]] Result<> set_peers(const std::vector<std::pair<topology::PortName, std::string>>& peers);
   [[nodiscard]] std::string etag() const;
 
@@ -83,6 +85,7 @@ class LocalController : public Controller {
                                                         const Scope& scope) const;
   [[nodiscard]] Result<> add_counters(model::DataTree& tree, const std::string& cube, const Scope::Step& top,
                                       const Scope& scope) const;
+  [[nodiscard]] Result<> add_chain(model::DataTree& tree, const std::string& node, const std::string& parent) const;
   [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] Result<> add_cube_list(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] Result<> add_services(model::DataTree& forest, const Scope& scope) const;

@@ -6,6 +6,7 @@
 #include "model/state.h"
 #include "service/cube_tree.h"
 #include "service/local_controller.h"
+#include "topology/chains.h"
 
 namespace polycube::service {
 
@@ -39,6 +40,9 @@ Result<std::vector<model::Row>> rows_for(const model::Target& target, const engi
 std::vector<std::uint16_t> indexes_of(const topology::Cube& cube) {
   std::vector<std::uint16_t> indexes;
   for (const auto& [name, port] : cube.ports) indexes.push_back(port.index);
+  if (cube.transparent)
+    for (const auto direction : {topology::Direction::ingress, topology::Direction::egress})
+      indexes.push_back(topology::transparent_port(direction));
   return indexes;
 }
 
@@ -94,7 +98,10 @@ Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id
       PCN_TRY(model::add_leaf(tree, node + "/uuid", uuids_.at(id.name + ":" + name)));
     if (scope.covers({top, entry, {"status"}}))
       PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
+    if (scope.covers({top, entry, {"tcubes"}})) PCN_TRY(add_chain(tree, node, id.name + ":" + name));
   }
+  if (described.transparent && scope.covers({top, {"parent"}}))
+    PCN_TRY(model::add_leaf(tree, "parent", topology::parent_of(topology_, id.name)));
   const engine::PortNames ports = engine::port_names(described);
   for (const engine::BoundTable& table : cube.package().tables()) {
     const model::TableBinding& binding = *table.binding;
@@ -115,7 +122,8 @@ Result<> LocalController::add_counters(model::DataTree& tree, const std::string&
   const topology::Cube& described = topology_.cubes.at(cube);
   const auto shown = [&](const std::string& port) { return scope.covers({top, {"ports", port}, {"statistics"}}); };
   const bool drops = scope.covers({top, {"drops"}});
-  if (!drops &&
+  const bool directions = described.transparent && scope.covers({top, {"statistics"}});
+  if (!drops && !directions &&
       std::none_of(described.ports.begin(), described.ports.end(), [&](const auto& port) { return shown(port.first); }))
     return {};
   PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(cube)->statistics(indexes_of(described)));
@@ -126,6 +134,19 @@ Result<> LocalController::add_counters(model::DataTree& tree, const std::string&
     if (shown(name))
       PCN_TRY(add_statistics(tree, fmt::format("ports[name={}]/statistics", model::quote_key(name)),
                              statistics.ports.at(port.index)));
+  if (!directions) return {};
+  const auto counted = [&](topology::Direction direction) {
+    return statistics.ports.at(topology::transparent_port(direction));
+  };
+  PCN_TRY(add_statistics(tree, "statistics/ingress", counted(topology::Direction::ingress)));
+  return add_statistics(tree, "statistics/egress", counted(topology::Direction::egress));
+}
+
+// Transparent cubes attached to a port or device, as a leaf-list of `node`.
+Result<> LocalController::add_chain(model::DataTree& tree, const std::string& node, const std::string& parent) const {
+  auto chain = topology_.chains.find(parent);
+  if (chain == topology_.chains.end()) return {};
+  for (const std::string& cube : chain->second) PCN_TRY(model::add_leaf(tree, node + "/tcubes", cube));
   return {};
 }
 
@@ -165,11 +186,13 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
     std::uint64_t drops = 0;
     for (const auto& [reason, packets] : statistics.drops) drops += packets;
     PCN_TRY(model::add_leaf(data, node + "/drops", std::to_string(drops)));
+    if (described.transparent) PCN_TRY(model::add_leaf(data, node + "/parent", topology::parent_of(topology_, name)));
     for (const auto& [port_name, port] : described.ports) {
       const std::string entry = fmt::format("{}/ports[name={}]", node, model::quote_key(port_name));
       PCN_TRY(model::add_leaf(data, entry + "/uuid", uuids_.at(name + ":" + port_name)));
       PCN_TRY(model::add_leaf(data, entry + "/status", status_of(wiring_, name, port, devices)));
       PCN_TRY(model::add_leaf(data, entry + "/peer", port.peer));
+      PCN_TRY(add_chain(data, entry, name + ":" + port_name));
       PCN_TRY(add_statistics(data, entry, statistics.ports.at(port.index)));
     }
   }
@@ -189,6 +212,7 @@ Result<> LocalController::add_devices(model::DataTree& data, const Scope& scope)
     PCN_TRY(model::add_leaf(data, node + "/mtu", std::to_string(device.mtu)));
     for (const std::string& address : device.addresses) PCN_TRY(model::add_leaf(data, node + "/addresses", address));
     if (auto peer = peers.find(name); peer != peers.end()) PCN_TRY(model::add_leaf(data, node + "/peer", peer->second));
+    PCN_TRY(add_chain(data, node, name));
   }
   return {};
 }

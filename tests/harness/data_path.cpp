@@ -107,6 +107,8 @@ void DataPath::add_cube(const std::string& name, const Service& service, Hook ho
   cube.service = service.name;
   cube.hook = hook;
   cube.log_level = "INFO";
+  cube.transparent = service.package->transparent();
+  cube.egress = service.package->egress();
   wanted.cubes[name] = std::move(cube);
   for (const auto& [port, peer] : ports) {
     set_peer(name, port, peer);

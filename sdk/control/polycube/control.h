@@ -20,20 +20,18 @@
 
 namespace polycube::control {
 
+enum class Direction { ingress, egress };
+
 /// What a fast path sent with pcn_pkt_controller() or pcn_pkt_controller_md().
 struct PacketIn {
-  std::string_view port;                    ///< name; valid during the call
-  std::uint16_t port_index = 0;             ///< as md->in_port in the fast path
-  std::uint16_t reason = 0;                 ///< the fast path's
-  std::uint32_t traffic_class = 0;          ///< what the packet carried along
-  std::array<std::uint32_t, 3> metadata{};  ///< the fast path's; zero without _md
-  std::span<const std::byte> packet;        ///< valid during the call
-  std::uint32_t packet_length = 0;          ///< on the wire: more than packet.size() when it exceeded 65,504 bytes
-};
-
-enum class Direction {
-  ingress,  ///< as if it had been received on the port: the fast path handles it
-  egress,   ///< out of the port
+  std::string_view port;         ///< name; of a transparent cube "ingress" or "egress"; valid during the call
+  std::uint16_t port_index = 0;  ///< as md->in_port in the fast path
+  Direction direction = Direction::ingress;  ///< egress: by handle_tx, on its way out of the port
+  std::uint16_t reason = 0;                  ///< the fast path's
+  std::uint32_t traffic_class = 0;           ///< what the packet carried along
+  std::array<std::uint32_t, 3> metadata{};   ///< the fast path's; zero without _md
+  std::span<const std::byte> packet;         ///< valid during the call
+  std::uint32_t packet_length = 0;           ///< on the wire: more than packet.size() when it exceeded 65,504 bytes
 };
 
 /// The levels of the model's leaf loglevel.
@@ -50,8 +48,11 @@ class Host {
   /// Index of a port in the fast path. Errors: data_missing.
   [[nodiscard]] virtual Result<std::uint16_t> port_index(std::string_view port) const = 0;
 
-  /// Sends a packet, received or made from nothing. What is sent to a port without a peer is counted as dropped by the
-  /// fast path. Errors: invalid_value (shorter than an Ethernet header, longer than 65,535 bytes), system.
+  /// Sends a packet, received or made from nothing. Of a cube with ports: egress sends it out of the port, behind
+  /// handle_tx; ingress handles it as if it had been received on the port. Of a transparent cube `port_index` is that of
+  /// "ingress" or "egress" (PacketIn::port_index): egress lets it go on in that direction, ingress handles it anew, by
+  /// handle_rx or handle_tx. What leads nowhere is counted as dropped by the fast path. Errors: invalid_value (shorter than
+  /// an Ethernet header, longer than 65,535 bytes), system.
   [[nodiscard]] virtual Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
                                                  Direction direction, std::uint32_t traffic_class) = 0;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet) {
