@@ -15,8 +15,6 @@
 
 namespace polycube::service {
 
-using topology::PortName;
-
 namespace {
 
 // RFC 4122, 4.4.
@@ -108,11 +106,6 @@ struct LocalController::Learned {
   engine::PortNames ports;
   std::vector<std::string> keys;  ///< empty: the whole list
   std::size_t depth;              ///< steps of the target up to the entry
-};
-
-struct LocalController::Cleared {
-  std::string cube = {};
-  std::vector<engine::TableAccess> lists = {};
 };
 
 // ---- transactions ----------------------------------------------------------------------------------------------------
@@ -363,149 +356,6 @@ Result<> LocalController::add_clearing(const Cleared& cleared, engine::Transacti
     PCN_ASSIGN(change->changes.removed, list.read(engine::port_names(topology_.cubes.at(cleared.cube)), std::nullopt));
   }
   return {};
-}
-
-// ---- operations ------------------------------------------------------------------------------------------------------
-
-Result<std::string> LocalController::invoke_action(const std::string& path, const std::string& body,
-                                                   model::Format format) {
-  PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
-  if (target.kind != model::Target::Kind::action || !target.cube)
-    return fail(ErrorCode::operation_not_supported, "this is not an action");
-  PCN_ASSIGN(auto input, model::parse_input(*schema(), path, body, format));
-  const WriteLock lock(mutex_);
-  const model::CubeTree* tree = datastore_.find(target.cube->name);
-  const engine::Cube* cube = engine_->cube(target.cube->name);
-  if (tree == nullptr || cube == nullptr)
-    return fail(ErrorCode::data_missing, "Cube {} does not exist", target.cube->name);
-  const model::ServiceModel& service = *schema()->service(target.cube->service);
-  for (const auto& clear : service.clears) {
-    const bool same =
-        clear.path.size() + 1 == target.steps.size() &&
-        std::equal(clear.path.begin(), clear.path.end(), target.steps.begin() + 1,
-                   [](const std::string& name, const model::PathStep& step) { return name == step.name; });
-    if (!same) continue;
-    for (const model::TableBinding& binding : service.bindings) {
-      if (binding.table != clear.table || binding.kind != model::BindingKind::list) continue;
-      const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
-      PCN_ASSIGN(const model::Target list, model::resolve(*schema(), remove.path));
-      model::Candidate candidate;
-      if (!model::rows(**tree, binding).empty()) {
-        PCN_ASSIGN(candidate, datastore_.edit(remove));
-      }
-      PCN_TRY(commit(candidate, find_whole_lists(list)));
-    }
-    return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
-  }
-  return fail(ErrorCode::operation_not_supported, "service {} does not carry out this action", target.cube->service);
-}
-
-Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
-  PCN_ASSIGN(auto input, model::parse_input(*schema(), rpc, body, format));
-  const WriteLock lock(mutex_);
-  if (rpc == "polycube:connect") {
-    PCN_TRY(connect(input));
-  } else if (rpc == "polycube:disconnect") {
-    PCN_TRY(disconnect(input));
-  } else if (rpc == "polycube:attach") {
-    PCN_TRY(attach(input));
-  } else if (rpc == "polycube:detach") {
-    PCN_TRY(detach(input));
-  } else {
-    return fail(ErrorCode::operation_not_supported, "operation {} is not available", rpc);
-  }
-  return std::string();
-}
-
-namespace {
-
-Result<topology::Placement> placement_of(const std::map<std::string, std::string>& input) {
-  if (auto before = input.find("before"); before != input.end()) return topology::Before{before->second};
-  if (auto after = input.find("after"); after != input.end()) return topology::After{after->second};
-  auto position = input.find("position");
-  if (position == input.end() || position->second == "auto") return topology::Position::automatic;
-  return position->second == "first" ? topology::Position::first : topology::Position::last;
-}
-
-}  // namespace
-
-Result<> LocalController::attach(const std::map<std::string, std::string>& input) {
-  PCN_ASSIGN(const topology::Placement placement, placement_of(input));
-  PCN_TRY(devices_->refresh());
-  topology::Topology after = topology_;
-  PCN_TRY(topology::attach(after, input.at("cube"), input.at("port"), placement, host_devices()));
-  return set_chains(std::move(after));
-}
-
-Result<> LocalController::detach(const std::map<std::string, std::string>& input) {
-  topology::Topology after = topology_;
-  PCN_TRY(topology::detach(after, input.at("cube"), input.at("port")));
-  return set_chains(std::move(after));
-}
-
-Result<> LocalController::set_chains(topology::Topology after) {
-  PCN_TRY(devices_->refresh());
-  const topology::Devices devices = usable_devices(after);
-  topology::Wiring wiring = topology::wire(after, devices);
-  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}}));
-  topology_ = std::move(after);
-  wiring_ = std::move(wiring);
-  revision_++;
-  return {};
-}
-
-Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::string>>& peers) {
-  std::vector<model::Edit> edits;
-  for (const auto& [port, peer] : peers) edits.push_back(peer_edit(topology_.cubes.at(port.cube).service, port, peer));
-  PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
-  return commit(candidate, {});
-}
-
-namespace {
-
-Result<const topology::Port*> find_port(const topology::Topology& topology, const PortName& name) {
-  auto cube = topology.cubes.find(name.cube);
-  if (cube == topology.cubes.end()) return fail(ErrorCode::data_missing, "Cube {} does not exist", name.cube);
-  auto port = cube->second.ports.find(name.port);
-  if (port == cube->second.ports.end()) return fail(ErrorCode::data_missing, "Port {} does not exist", name.port);
-  return &port->second;
-}
-
-}  // namespace
-
-Result<> LocalController::connect(const std::map<std::string, std::string>& input) {
-  const std::string& first = input.at("peer1");
-  const std::string& second = input.at("peer2");
-  const auto first_port = topology::parse_port_name(first);
-  const auto second_port = topology::parse_port_name(second);
-  if (!first_port && !second_port)
-    return fail(ErrorCode::invalid_value, "Error setting peer: one of {} and {} must be a port (cube:port)", first,
-                second);
-  std::vector<std::pair<PortName, std::string>> peers;
-  for (const auto& [name, text, other] :
-       {std::tuple(first_port, first, second), std::tuple(second_port, second, first)}) {
-    if (!name) continue;
-    PCN_ASSIGN(const topology::Port* port, find_port(topology_, *name));
-    if (port->peer == other) continue;  // one half of the link is there already
-    if (!port->peer.empty()) return fail(ErrorCode::in_use, "{} already has a peer {}", text, port->peer);
-    peers.emplace_back(*name, other);
-  }
-  if (peers.empty()) return fail(ErrorCode::in_use, "{} already has a peer {}", first, second);
-  return set_peers(peers);
-}
-
-Result<> LocalController::disconnect(const std::map<std::string, std::string>& input) {
-  const std::string& first = input.at("peer1");
-  const std::string& second = input.at("peer2");
-  std::vector<std::pair<PortName, std::string>> peers;
-  for (const auto& [text, other] : {std::pair(first, second), std::pair(second, first)}) {
-    const auto name = topology::parse_port_name(text);
-    if (!name) continue;
-    const auto port = find_port(topology_, *name);
-    if (port && (*port)->peer == other) peers.emplace_back(*name, "");  // of a link whose other half is gone as well
-  }
-  if (peers.empty()) return fail(ErrorCode::data_missing, "{} is not connected to {}", first, second);
-  return set_peers(peers);
 }
 
 // ---- devices and time ------------------------------------------------------------------------------------------------

@@ -48,7 +48,11 @@ class LocalController : public Controller {
 
  private:
   struct Learned;  ///< an entry that only a table has
-  struct Cleared;  ///< lists that a transaction empties, with what only their tables have
+  /// Lists that a transaction empties, with what only their tables have.
+  struct Cleared {
+    std::string cube = {};
+    std::vector<engine::TableAccess> lists = {};
+  };
   LocalController(const ControllerOptions& options, Catalogue catalogue)
       : options_(options), catalogue_(std::move(catalogue)), datastore_(catalogue_.schema()) {}
 
