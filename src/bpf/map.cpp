@@ -22,6 +22,8 @@ tl::unexpected<Error> map_error(int error, const MapInfo& info, const char* what
   return fail_errno(error, fmt::format("cannot {} table {}", what, info.name));
 }
 
+bool has_no_batches(int error) { return error == ENOTSUP || error == EOPNOTSUPP || error == 524 /* ENOTSUPP */; }
+
 }  // namespace
 
 unsigned possible_cpus() {
@@ -72,16 +74,46 @@ Result<> Map::remove(std::span<const std::byte> key) const {
   return {};
 }
 
+Result<Bytes> Map::next(bool take) const {
+  Bytes value(info_.value_size);
+  const int done = take ? bpf_map_lookup_and_delete_elem(fd(), nullptr, value.data())
+                        : bpf_map_lookup_elem(fd(), nullptr, value.data());
+  if (done == 0) return value;
+  if (errno == ENOENT) return fail(ErrorCode::data_missing, "table {} is empty", info_.name);
+  return map_error(errno, info_, "read");
+}
+
+Result<bool> Map::contains(std::span<const std::byte> value) const {
+  Bytes wanted(value.begin(), value.end());  // the kernel only reads it
+  if (bpf_map_lookup_elem(fd(), nullptr, wanted.data()) == 0) return true;
+  if (errno == ENOENT) return false;
+  return map_error(errno, info_, "read");
+}
+
 Result<> Map::update_batch(std::span<const std::byte> keys, std::span<const std::byte> values,
                            std::uint32_t count) const {
   const std::size_t value_size = lookup_size();
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   std::uint32_t done = count;
   if (bpf_map_update_batch(fd(), keys.data(), values.data(), &done, &options) == 0) return {};
-  const int error = errno;
-  if (error != ENOTSUP && error != EOPNOTSUPP && error != 524 /* ENOTSUPP */) return map_error(error, info_, "write");
+  if (!has_no_batches(errno)) return map_error(errno, info_, "write");
   for (std::uint32_t i = 0; i < count; i++)
     PCN_TRY(update(keys.subspan(i * info_.key_size, info_.key_size), values.subspan(i * value_size, value_size)));
+  return {};
+}
+
+Result<> Map::remove_batch(std::span<const std::byte> keys, std::uint32_t count) const {
+  // A batch ends at the first key that is absent, which is no error here.
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  std::uint32_t removed = 0;
+  while (!is_array() && removed < count) {
+    std::uint32_t done = count - removed;
+    const auto rest = keys.subspan(removed * info_.key_size);
+    if (bpf_map_delete_batch(fd(), rest.data(), &done, &options) == 0) return {};
+    if (errno != ENOENT || done >= count - removed) break;
+    removed += done + 1;
+  }
+  for (; removed < count; removed++) PCN_TRY(remove(keys.subspan(removed * info_.key_size, info_.key_size)));
   return {};
 }
 

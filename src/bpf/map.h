@@ -55,10 +55,18 @@ class Map {
   /// Removing what is absent is no error; on arrays the element becomes zero.
   [[nodiscard]] Result<> remove(std::span<const std::byte> key) const;
 
+  /// For queues and stacks: the next value, which is taken out when `take`, or data_missing.
+  [[nodiscard]] Result<Bytes> next(bool take) const;
+  /// For queues, stacks (limit_exceeded when full) and bloom filters.
+  [[nodiscard]] Result<> push(std::span<const std::byte> value) const { return update({}, value); }
+  /// For bloom filters.
+  [[nodiscard]] Result<bool> contains(std::span<const std::byte> value) const;
+
   /// Many elements in one system call where the map type has batches, else one by one.
   /// `keys` and `values` hold `count` elements back to back.
   [[nodiscard]] Result<> update_batch(std::span<const std::byte> keys, std::span<const std::byte> values,
                                       std::uint32_t count) const;
+  [[nodiscard]] Result<> remove_batch(std::span<const std::byte> keys, std::uint32_t count) const;
   /// Calls `visit(key, value)` for every element; the value holds all CPUs'. Elements that come or go meanwhile may or
   /// may not be seen.
   [[nodiscard]] Result<> for_each(

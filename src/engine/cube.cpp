@@ -167,6 +167,13 @@ Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
   return TableAccess{map->second, *bound};
 }
 
+Result<MapAccess> Cube::map(const std::string& table) const {
+  auto found = maps_.find(table);
+  if (found == maps_.end() || !Package::is_own_table(table))
+    return fail(ErrorCode::data_missing, "table {} does not exist", table);
+  return MapAccess{found->second};
+}
+
 const bpf::Map* Cube::injector_map() const {
   auto map = maps_.find("pcn_injector");
   return map == maps_.end() ? nullptr : &map->second;

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/map_access.h"
 #include "engine/package.h"
 #include "engine/table_access.h"
 #include "topology/wiring.h"
@@ -111,6 +112,8 @@ class Cube {
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
 
   [[nodiscard]] Result<TableAccess> table(const model::TableBinding& binding) const;
+  /// Any table of the cube's own, bound or not. Errors: data_missing.
+  [[nodiscard]] Result<MapAccess> map(const std::string& table) const;
   /// The device map of an XDP cube that floods, whose element is the injector, else null.
   [[nodiscard]] const bpf::Map* injector_map() const;
   /// The ring in which packets for the slow path come, else null.

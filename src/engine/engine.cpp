@@ -110,6 +110,9 @@ Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& prog
 }
 
 const Cube* Engine::cube(const std::string& name) const {
+  if (in_control_ != nullptr)
+    if (auto created = in_control_->created.find(name); created != in_control_->created.end())
+      return created->second.get();
   auto found = cubes_.find(name);
   return found == cubes_.end() ? nullptr : found->second.get();
 }
@@ -126,13 +129,12 @@ Result<SlowPath::Subscription> Engine::subscribe(const std::string& cube, SlowPa
 }
 
 Result<Outlet> Engine::outlet(const std::string& cube) const {
-  auto found = cubes_.find(cube);
-  const auto slot = found == cubes_.end() ? std::nullopt : found->second->out_slot();
+  const Cube* found = this->cube(cube);
+  const auto slot = found == nullptr ? std::nullopt : found->out_slot();
   if (!slot) return fail(ErrorCode::data_missing, "cube {} has no slow path", cube);
-  const Cube& running = *found->second;
-  return Outlet(injectors_.at(family_of(running.hook())),
-                {.in = running.slot(),
-                 .egress = running.package().transparent() ? running.egress_slot() : running.slot(),
+  return Outlet(injectors_.at(family_of(found->hook())),
+                {.in = found->slot(),
+                 .egress = found->package().transparent() ? found->egress_slot() : found->slot(),
                  .onward = *slot});
 }
 
@@ -368,6 +370,17 @@ Result<> Engine::write_tables(const Transaction& transaction, Staged& staged) {
   return {};
 }
 
+Result<> Engine::call_control(const Transaction& transaction, Staged& staged) {
+  if (!transaction.control) return {};
+  struct Scope {
+    const Staged*& staged;
+    ~Scope() { staged = nullptr; }
+  };
+  in_control_ = &staged;
+  const Scope scope{in_control_};
+  return transaction.control(staged.undo);
+}
+
 // Ports that are new on a cube that stays; the program need not change for it.
 Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) {
   for (const auto& [name, cube] : transaction.after.cubes) {
@@ -458,6 +471,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   PCN_TRY(steer_roots(transaction, rewired, staged));
   // Rows may name ports that the programs before did not have, and no longer name those that go away.
   PCN_TRY(write_tables(transaction, staged));
+  PCN_TRY(call_control(transaction, staged));
   // Until here nothing waited for their programs, which could be refused like any other: the change has its effect sooner.
   for (const std::string& name : last) PCN_TRY(load(name, staged));
   if (!last.empty() && !rewired.empty()) PCN_TRY(bpf::wait_for_running_programs());

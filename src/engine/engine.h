@@ -19,6 +19,7 @@
 #include "engine/injector.h"
 #include "engine/root.h"
 #include "engine/slow_path.h"
+#include "engine/undo.h"
 #include "topology/wiring.h"
 
 namespace polycube::engine {
@@ -36,6 +37,9 @@ struct Transaction {
   const topology::Devices& devices;
   std::map<std::string, std::vector<TableChange>> tables;  ///< by cube
   std::map<std::string, const Package*> packages;          ///< of the services that new cubes are made from
+  /// What belongs to the transaction besides. Called when tables are written and new programs run; new cubes are found as
+  /// if they were there already. It adds to the undo how to take it back.
+  std::function<Result<>(Undo&)> control = {};
 };
 
 class Engine {
@@ -55,6 +59,7 @@ class Engine {
 
   [[nodiscard]] const Cube* cube(const std::string& name) const;
 
+  [[nodiscard]] SlowPath& slow_path() { return *slow_path_; }
   /// Delivers the packets that a cube sends to its slow path. Errors: data_missing (no such cube, or no slow path).
   [[nodiscard]] Result<SlowPath::Subscription> subscribe(const std::string& cube, SlowPath::Handler handler);
   /// Where the slow path of a cube sends packets; valid as long as the cube.
@@ -78,6 +83,7 @@ class Engine {
   [[nodiscard]] Result<> steer_roots(const Transaction& transaction, const std::set<std::string>& cubes,
                                      Staged& staged);
   [[nodiscard]] Result<> write_tables(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> call_control(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
   void finish(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction, Staged& staged);
@@ -101,6 +107,7 @@ class Engine {
   std::map<Family, Injector> injectors_;
   std::unique_ptr<SlowPath> slow_path_;
   std::map<std::string, std::unique_ptr<Cube>> cubes_;
+  const Staged* in_control_ = nullptr;  ///< while Transaction::control runs
   struct Entry {
     Root root;
     std::string cube;

@@ -27,6 +27,8 @@ class Package {
   [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return family == Family::tc ? tc_ : xdp_; }
   [[nodiscard]] const std::vector<BoundTable>& tables() const { return tables_; }
   [[nodiscard]] const BoundTable* table(const model::TableBinding& binding) const;
+  /// Whether a table is the author's and not the framework's.
+  [[nodiscard]] static bool is_own_table(const std::string& name) { return !name.starts_with("pcn_"); }
   /// Whether its cubes send one packet out of several ports (sdk/bpf/polycube/flood.h).
   [[nodiscard]] bool floods() const { return floods_; }
   /// Whether its cubes have a slow path (sdk/bpf/polycube/controller.h).

@@ -4,9 +4,12 @@
 #include <polycube/abi.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "base/log.h"
 
@@ -37,6 +40,9 @@ Result<> Outlet::send(std::uint16_t port, Send how, std::span<const std::byte> p
 
 namespace {
 
+constexpr std::uint64_t stop_event = 0;
+constexpr std::uint64_t timer_event = 1;
+
 Result<> watch(int poll, int fd, std::uint64_t id) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -51,8 +57,10 @@ Result<std::unique_ptr<SlowPath>> SlowPath::start() {
   std::unique_ptr<SlowPath> slow_path(new SlowPath);
   slow_path->poll_ = Fd(epoll_create1(EPOLL_CLOEXEC));
   slow_path->stop_ = Fd(eventfd(0, EFD_CLOEXEC));
-  if (!slow_path->poll_ || !slow_path->stop_) return fail_errno(errno, "cannot wait for packets");
-  PCN_TRY(watch(slow_path->poll_.get(), slow_path->stop_.get(), 0));
+  slow_path->timer_ = Fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!slow_path->poll_ || !slow_path->stop_ || !slow_path->timer_) return fail_errno(errno, "cannot wait for packets");
+  PCN_TRY(watch(slow_path->poll_.get(), slow_path->stop_.get(), stop_event));
+  PCN_TRY(watch(slow_path->poll_.get(), slow_path->timer_.get(), timer_event));
   slow_path->thread_ = std::thread([self = slow_path.get()] { self->run(); });
   return slow_path;
 }
@@ -109,6 +117,73 @@ void SlowPath::serve(std::uint64_t id) {
   if (auto done = listener->ring.consume(budget); !done) log::error("slow path: {}", done.error().message);
 }
 
+SlowPath::WorkId SlowPath::schedule(Clock::duration delay, Work work) {
+  const std::lock_guard lock(mutex_);
+  const WorkId id = next_id_++;
+  works_.emplace(id, std::make_shared<Work>(std::move(work)));
+  due_.emplace(Clock::now() + delay, id);
+  arm();
+  return id;
+}
+
+void SlowPath::cancel(WorkId id) {
+  std::shared_ptr<Work> last;  // what it holds goes away without the lock
+  const std::lock_guard lock(mutex_);
+  auto found = works_.find(id);
+  if (found == works_.end()) return;
+  last = std::move(found->second);
+  works_.erase(found);
+  std::erase_if(due_, [&](const auto& entry) { return entry.second == id; });
+}
+
+// The timer expires when the first is due, at once if that is past. Called with the lock.
+void SlowPath::arm() {
+  itimerspec when{};  // zero: never
+  if (!due_.empty()) {
+    const auto since_boot = std::max(due_.begin()->first.time_since_epoch(), Clock::duration(1));
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+    when.it_value.tv_sec = seconds.count();
+    when.it_value.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
+  }
+  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+// Does what is due now; what becomes due meanwhile waits until the rings have had their turn.
+void SlowPath::work() {
+  struct Due {
+    Clock::time_point at;
+    WorkId id;
+    std::shared_ptr<Work> work;
+  };
+  std::vector<Due> round;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    while (!due_.empty() && due_.begin()->first <= now && round.size() < budget) {
+      const auto [at, id] = due_.extract(due_.begin()).value();
+      round.push_back({at, id, works_.at(id)});
+    }
+  }
+  std::vector<std::pair<Clock::time_point, WorkId>> again;
+  std::vector<WorkId> done;
+  for (const Due& due : round) {
+    const bool cancelled = [&] {
+      const std::lock_guard lock(mutex_);
+      return !works_.contains(due.id);
+    }();
+    if (cancelled) continue;
+    if (const auto delay = (*due.work)())
+      again.emplace_back(std::max(due.at + *delay, Clock::now()), due.id);
+    else
+      done.push_back(due.id);
+  }
+  for (WorkId id : done) cancel(id);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [at, id] : again)
+    if (works_.contains(id)) due_.emplace(at, id);
+  arm();
+}
+
 void SlowPath::run() {
   std::array<epoll_event, 64> events{};
   while (true) {
@@ -119,8 +194,11 @@ void SlowPath::run() {
     }
     for (int i = 0; i < count; i++) {
       const std::uint64_t id = events[static_cast<std::size_t>(i)].data.u64;
-      if (id == 0) return;
-      serve(id);
+      if (id == stop_event) return;
+      if (id == timer_event)
+        work();
+      else
+        serve(id);
     }
   }
 }

@@ -3,18 +3,22 @@
 /// Why: what eBPF cannot do is done in user space, without one cube's packets disturbing another's: each cube has a ring of
 /// its own, and the rings are served in turn, a budget each.
 /// Invariants: everything about a packet travels with it. A cube whose slow path does not keep up loses its own packets,
-/// counted as slow-path-full by its fast path.
-/// Threading: handlers run on the one thread of this class, never two of them at a time. Outlet::send from any thread.
+/// counted as slow-path-full by its fast path. Work that was scheduled runs among the rings, at most once in a round.
+/// Threading: handlers and scheduled work run on the one thread of this class, never two of them at a time. Everything
+/// else from any thread.
 /// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV (packet_in, send_packet_out).
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <span>
 #include <thread>
 
@@ -97,7 +101,15 @@ class SlowPath {
   /// Calls `handler` for each packet in a cube's ring, those included that are there already. The handler must not throw.
   [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Handler handler);
 
-  /// Packets of one cube before it is the next one's turn.
+  using Clock = std::chrono::steady_clock;
+  /// What is to be done when its time has come; returns how long after that time it is to be done again. It must not throw.
+  using Work = std::function<std::optional<Clock::duration>()>;
+  using WorkId = std::uint64_t;
+  [[nodiscard]] WorkId schedule(Clock::duration delay, Work work);
+  /// Does not wait for work that is being done: who needs that, has a lock that the work takes.
+  void cancel(WorkId id);
+
+  /// Packets of one cube, and pieces of work, before it is the next one's turn.
   static constexpr std::size_t budget = 64;
 
  private:
@@ -105,6 +117,8 @@ class SlowPath {
   void run();
   void serve(std::uint64_t id);
   void end(std::uint64_t id);
+  void work();
+  void arm();
 
   struct Listener {
     std::mutex running;
@@ -113,9 +127,12 @@ class SlowPath {
   };
   Fd poll_;
   Fd stop_;
-  std::mutex mutex_;  ///< guards listeners_
+  Fd timer_;
+  std::mutex mutex_;  ///< guards listeners_, works_ and due_
   std::map<std::uint64_t, std::shared_ptr<Listener>> listeners_;
-  std::uint64_t next_id_ = 1;  ///< 0 is the stop event
+  std::map<WorkId, std::shared_ptr<Work>> works_;
+  std::set<std::pair<Clock::time_point, WorkId>> due_;  ///< of those that are not being done
+  std::uint64_t next_id_ = 2;                           ///< 0 is the stop event, 1 the timer
   std::thread thread_;
 };
 

@@ -170,7 +170,8 @@ Result<> DataPath::apply() {
                               .wiring = wiring,
                               .devices = devices_,
                               .tables = std::exchange(tables_, {}),
-                              .packages = std::move(packages)});
+                              .packages = std::move(packages),
+                              .control = std::exchange(control, nullptr)});
   if (done)
     running_ = wanted;
   else

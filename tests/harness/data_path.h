@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,6 +65,9 @@ class DataPath {
   /// Rows that the next apply() writes or removes, by the model's binding.
   void write(const std::string& cube, const std::string& table, const Cells& cells);
   void remove(const std::string& cube, const std::string& table, const Cells& cells);
+
+  /// What the next apply() does besides, from within the engine's transaction.
+  std::function<Result<>(engine::Undo&)> control;
 
   topology::Topology wanted;
   [[nodiscard]] const topology::Topology& running() const { return running_; }

@@ -197,6 +197,37 @@ TEST_P(EngineTest, ALateRefusalChangesNothing) {
   expect_unchanged(before);
 }
 
+// What control planes do is done on new tables and taken back on old ones, whoever fails after it.
+TEST_P(EngineTest, WhatBelongsToATransactionIsTakenBackWithIt) {
+  make_chain();
+  path_.add_cube("late", refused(), hook(), {{"p", "d3"}});
+  must(path_.apply());
+  const State before = state();
+  std::vector<std::string> calls;
+  path_.set_peer("late", "p", "");
+  path_.set_peer("a", "free", "d3");
+  note("a", 8);
+  path_.add_cube("new", probe(), hook(), {{"p", ""}});
+  const auto notes = [&] { return path_.rows("a", "notes").size(); };
+  const std::size_t notes_before = notes();
+  path_.control = [&](engine::Undo& undo) -> Result<> {
+    calls.push_back(fmt::format("done with {} more", notes() - notes_before));
+    EXPECT_NE(path_.engine().cube("new"), nullptr);
+    undo.add_final([&] { calls.push_back(fmt::format("undone with {} more", notes() - notes_before)); });
+    return {};
+  };
+  ASSERT_FALSE(path_.apply());
+  EXPECT_THAT(calls, ElementsAre("done with 1 more", "undone with 0 more"));
+  EXPECT_EQ(path_.engine().cube("new"), nullptr);
+  expect_unchanged(before);
+  path_.control = [](engine::Undo&) -> Result<> { return fail(ErrorCode::in_use, "not now"); };
+  note("a", 8);
+  const Result<> done = path_.apply();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message, "not now");
+  expect_unchanged(before);
+}
+
 TEST_P(EngineTest, AFullTableChangesNothing) {
   make_chain();
   const State before = state();
