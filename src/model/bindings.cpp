@@ -62,6 +62,7 @@ class Deriver {
     path.emplace_back(node->name);
     PCN_TRY(check_extensions(node, lists));
     if (const auto table = extension(node, "table")) PCN_TRY(bind(node, *table, path, lists));
+    if (extension(node, "state")) PCN_TRY(add_state(node, path));
     if (node->nodetype & LYD_NODE_TERM) return {};
     if (node->nodetype == LYS_LIST)
       lists.push_back(node);
@@ -99,6 +100,21 @@ class Deriver {
     if (extension(node, "age-of") &&
         (node->nodetype != LYS_LEAF || is_config(node) || parent->nodetype != LYS_LIST || !extension(parent, "table")))
       return impossible(node, "pcn:age-of is for config false leaves of a bound list");
+    return {};
+  }
+
+  /// The node of which the control plane is asked for rows: for a leaf, the one that it is in.
+  Result<> add_state(const lysc_node* node, std::vector<std::string> path) {
+    if ((node->nodetype & LYD_NODE_TERM) && is_config(node))
+      return impossible(node, "pcn:state is for leaves with config false");
+    if (node->nodetype == LYS_LIST && key_leaves(node).empty())
+      return impossible(node, "a list without keys cannot be supplied by a control plane");
+    if (node->nodetype == LYS_LEAF && extension(node, "table"))
+      return impossible(node, "a leaf is either bound to a table or supplied by the control plane");
+    if (node->nodetype == LYS_LEAF) path.pop_back();
+    const bool known = std::any_of(service_.states.begin(), service_.states.end(),
+                                   [&](const StateNode& state) { return state.path == path; });
+    if (!known) service_.states.push_back({std::move(path), (node->nodetype & (LYS_LIST | LYS_LEAFLIST)) != 0});
     return {};
   }
 
@@ -141,12 +157,14 @@ class Deriver {
     return add_max_age(binding, list);
   }
 
-  /// The direct leaves that are not keys; those of a container that are bound by themselves are left out.
+  /// The direct leaves that are not keys; those of a container that are bound by themselves are left out, and those that
+  /// the control plane supplies.
   Result<> add_leaves(TableBinding& binding, const lysc_node* parent) {
     for (const lysc_node* child : children(parent)) {
-      if (child->nodetype == LYS_LEAF && !is_key(child) && !extension(child, "table"))
+      const bool elsewhere = extension(child, "table") || extension(child, "state");
+      if (child->nodetype == LYS_LEAF && !is_key(child) && !elsewhere)
         PCN_TRY(add_leaf(binding, child, false));
-      else if (child->nodetype == LYS_LEAFLIST)
+      else if (child->nodetype == LYS_LEAFLIST && !elsewhere)
         return impossible(child, "a leaf-list cannot be in a table");
     }
     return {};

@@ -129,10 +129,21 @@ struct Target {
 /// 10,000 entries, is not copied. What the target names need not exist.
 [[nodiscard]] Result<DataTree> part(const DataTree& cube, const Target& target, std::optional<unsigned> depth);
 
+/// The first entry of a list on the way to the target that a cube's configuration does not have, as an api-path. Entries of
+/// lists to which tables or the control plane may add are not looked for.
+[[nodiscard]] Result<std::optional<std::string>> missing_entry(const DataTree& cube, const Target& target);
+
+/// What an action or RPC is invoked with.
+struct Invocation {
+  std::string node;                           ///< path of an action below the cube, without prefixes; name of an RPC
+  std::vector<std::string> keys;              ///< of the lists in that path, canonical
+  std::map<std::string, std::string> leaves;  ///< of the input, see control::Cube::action
+};
+
 /// Input of an action (`path` = api-path of the action) or RPC (`path` = "module:rpc"): unwraps {"module:input":{...}},
-/// checks it against the model, fills in defaults. Returns the input's leaves by name.
-[[nodiscard]] Result<std::map<std::string, std::string>> parse_input(const Schema& schema, std::string_view path,
-                                                                     std::string_view body, Format format);
+/// checks it against the model, fills in defaults.
+[[nodiscard]] Result<Invocation> parse_input(const Schema& schema, std::string_view path, std::string_view body,
+                                             Format format);
 
 /// Body {"module:output":{...}} of the output of an action or RPC with these leaves; empty string when there are none.
 [[nodiscard]] Result<std::string> print_output(const Schema& schema, std::string_view path,

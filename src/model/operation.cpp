@@ -81,14 +81,35 @@ Result<Operation> make_operation(const Schema& schema, std::string_view path) {
   return make_action(matched);
 }
 
-/// Leaves below a node by name; those of inner nodes by the path to them.
+/// Leaves below a node by name; those of inner nodes by the path to them. Entries of lists and leaf-lists are numbered.
 void collect_leaves(std::map<std::string, std::string>& leaves, const lyd_node* siblings, const std::string& prefix) {
+  std::size_t number = 0;
   for (const lyd_node* node = siblings; node; node = node->next) {
+    std::string name = prefix + node->schema->name;
+    if (node->schema->nodetype & (LYS_LIST | LYS_LEAFLIST)) {
+      number = node->prev->next && node->prev->schema == node->schema ? number + 1 : 0;
+      name += '/' + std::to_string(number);
+    }
     if (node->schema->nodetype & LYD_NODE_TERM)
-      leaves.emplace(prefix + node->schema->name, text_of(node));
+      leaves.emplace(std::move(name), text_of(node));
     else
-      collect_leaves(leaves, lyd_child(node), prefix + node->schema->name + '/');
+      collect_leaves(leaves, lyd_child(node), name + '/');
   }
+}
+
+/// Where the operation is: path and keys, for an action from below the cube.
+Invocation address_of(const Operation& operation) {
+  Invocation invocation;
+  const lyd_node* node = operation.forest.get();
+  const bool action = node != operation.node;
+  if (action) node = lyd_child_no_keys(node);
+  for (; node; node = node == operation.node ? nullptr : lyd_child_no_keys(node)) {
+    invocation.node += (invocation.node.empty() ? "" : "/") + std::string(node->schema->name);
+    if (node->schema->nodetype != LYS_LIST) continue;
+    for (const lyd_node* key = lyd_child(node); key && is_key(key->schema); key = key->next)
+      invocation.keys.emplace_back(text_of(key));
+  }
+  return invocation;
 }
 
 /// The content of {"module:input": {...}}; an absent body is an empty input.
@@ -108,8 +129,7 @@ Result<Value> input_content(const Schema& schema, const lysc_node* operation, st
 
 }  // namespace
 
-Result<std::map<std::string, std::string>> parse_input(const Schema& schema, std::string_view path,
-                                                       std::string_view body, Format format) {
+Result<Invocation> parse_input(const Schema& schema, std::string_view path, std::string_view body, Format format) {
   PCN_ASSIGN(Operation operation, make_operation(schema, path));
   PCN_ASSIGN(const Value content, input_content(schema, operation.node->schema, body, format));
   PCN_TRY(Builder().add_members(operation.node, content, Builder::Mode::merge));
@@ -118,9 +138,9 @@ Result<std::map<std::string, std::string>> parse_input(const Schema& schema, std
     Error error = validation_error(schema.context(), operation.forest.get());
     return tl::unexpected<Error>(std::move(error));
   }
-  std::map<std::string, std::string> leaves;
-  collect_leaves(leaves, lyd_child(operation.node), {});
-  return leaves;
+  Invocation invocation = address_of(operation);
+  collect_leaves(invocation.leaves, lyd_child(operation.node), {});
+  return invocation;
 }
 
 Result<std::string> print_output(const Schema& schema, std::string_view path,

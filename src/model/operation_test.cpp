@@ -7,7 +7,9 @@ namespace {
 using Leaves = std::map<std::string, std::string>;
 
 Result<Leaves> input(const std::string& path, const std::string& body) {
-  return parse_input(*test_schema(), path, body, !body.empty() && body[0] == '<' ? Format::xml : Format::json);
+  PCN_ASSIGN(Invocation invocation,
+             parse_input(*test_schema(), path, body, !body.empty() && body[0] == '<' ? Format::xml : Format::json));
+  return std::move(invocation.leaves);
 }
 
 const std::string compute = "alltypes:alltypes=a/compute";

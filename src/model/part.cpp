@@ -9,6 +9,13 @@ namespace {
 
 tl::unexpected<Error> out_of_memory() { return fail(ErrorCode::limit_exceeded, "out of memory"); }
 
+/// Keys of a path as the tree has them.
+std::vector<std::string> normalised(const lysc_node* schema, std::vector<std::string> keys) {
+  const auto leaves = schema->nodetype == LYS_LIST ? key_leaves(schema) : std::vector<const lysc_node*>{schema};
+  for (std::size_t k = 0; k < leaves.size() && k < keys.size(); ++k) keys[k] = normalise(leaf_type(leaves[k]), keys[k]);
+  return keys;
+}
+
 class PartCopier {
  public:
   PartCopier(const SchemaPath& path, std::optional<unsigned> depth) : path_(path), depth_(depth) {}
@@ -33,13 +40,6 @@ class PartCopier {
   }
 
  private:
-  static std::vector<std::string> normalised(const lysc_node* schema, std::vector<std::string> keys) {
-    const auto leaves = schema->nodetype == LYS_LIST ? key_leaves(schema) : std::vector<const lysc_node*>{schema};
-    for (std::size_t k = 0; k < leaves.size() && k < keys.size(); ++k)
-      keys[k] = normalise(leaf_type(leaves[k]), keys[k]);
-    return keys;
-  }
-
   static Result<lyd_node*> add(lyd_node* parent, const lyd_node* node) {
     lyd_node* copy = nullptr;
     if (lyd_dup_single(node, nullptr, LYD_DUP_WITH_FLAGS, &copy) != LY_SUCCESS) return out_of_memory();
@@ -81,6 +81,25 @@ Result<DataTree> part(const DataTree& cube, const Target& target, std::optional<
   PCN_TRY(copier.follow(copy, cube.forest(), 0));
   tree.freeze();
   return tree;
+}
+
+Result<std::optional<std::string>> missing_entry(const DataTree& cube, const Target& target) {
+  SchemaPath path;
+  path.steps = target.steps;
+  PCN_TRY(match_steps(*cube.schema(), path));
+  const lyd_node* node = cube.forest();
+  for (std::size_t i = 1; i < path.nodes.size() && node; ++i) {
+    const lysc_node* schema = path.nodes[i];
+    if (schema->nodetype != LYS_LIST) {
+      node = find_single(lyd_child(node), schema);
+      continue;
+    }
+    const lyd_node* entry = find_entry(lyd_child(node), schema, normalised(schema, path.steps[i].keys));
+    const bool may_be_elsewhere = extension(schema, "table") || extension(schema, "state");
+    if (!entry && !may_be_elsewhere) return path.text(i + 1);
+    node = entry;
+  }
+  return std::nullopt;
 }
 
 }  // namespace polycube::model

@@ -22,6 +22,12 @@ struct lysc_node;
 
 namespace polycube::model {
 
+/// A node whose state the control plane supplies (pcn:state).
+struct StateNode {
+  std::vector<std::string> path;  ///< node names from below the cube list; empty: leaves of the cube
+  bool entries = false;           ///< rows may be entries that are not configured
+};
+
 /// One service as its module describes it.
 struct ServiceModel {
   std::string name;          ///< module name = name of the top-level list = word of the CLI
@@ -37,6 +43,7 @@ struct ServiceModel {
     std::string table;
   };
   std::vector<Clear> clears;
+  std::vector<StateNode> states;    ///< outer nodes first
   const lysc_node* list = nullptr;  ///< the top-level list
 };
 

@@ -84,5 +84,70 @@ TEST_F(State, KeysAreQuoted) {
   EXPECT_EQ(get(forest, "polycube:services/service=it%27s/path")["polycube:path"], "/a");
 }
 
+class SuppliedState : public ::testing::Test {
+ protected:
+  SuppliedState() : store(load()) {
+    auto candidate = store.edit(Edit{Method::post, "", R"({"supplied:supplied":[{"name":"c","ports":[{"name":"p1"}],
+        "route":[{"network":"n","hop":"h"}],"vlan":[{"id":7}]}]})",
+                                     Format::json});
+    if (!candidate) throw std::runtime_error(candidate.error().message);
+    store.publish(*candidate);
+    tree = std::make_unique<DataTree>(std::move(*(*store.find("c"))->duplicate()));
+  }
+
+  static std::shared_ptr<const Schema> load() {
+    auto loaded = Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("supplied")});
+    if (!loaded) throw std::runtime_error(loaded.error().message);
+    return *loaded;
+  }
+
+  Result<> add(const std::vector<std::string>& path, const control::Rows& rows) {
+    for (const StateNode& node : store.schema()->service("supplied")->states)
+      if (node.path == path) return add_state(*tree, node, rows);
+    return fail(ErrorCode::unknown_element, "not marked");
+  }
+  json get(const std::string& path) const {
+    const auto text = print(*tree, "supplied:supplied=c" + path, {});
+    return text ? json::parse(*text) : json(text.error().message);
+  }
+
+  Datastore store;
+  std::unique_ptr<DataTree> tree;
+};
+
+TEST_F(SuppliedState, LeavesOfWhatIsThere) {
+  ASSERT_TRUE(add({}, {{{}, {{"uptime", "5"}, {"mode", "not the configured one"}}}}));
+  EXPECT_EQ(get("/uptime")["supplied:uptime"], 5);
+  EXPECT_EQ(get("/mode")["supplied:mode"], "a");
+  ASSERT_TRUE(add({"ports"}, {{{"p1"}, {{"role", "root"}}}, {{"p9"}, {{"role", "none"}}}}));
+  EXPECT_EQ(get("/ports=p1/role")["supplied:role"], "root");
+  EXPECT_EQ(get("/ports")["supplied:ports"].size(), 1u) << "a port is not made by its state";
+  ASSERT_TRUE(add({"vlan", "stp"}, {{{"7"}, {{"root", "r"}}}, {{"8"}, {{"root", "r"}}}}));
+  EXPECT_EQ(get("/vlan")["supplied:vlan"].size(), 1u);
+  EXPECT_EQ(get("/vlan=7/stp")["supplied:stp"], json::parse(R"({"priority":5,"root":"r"})"));
+}
+
+TEST_F(SuppliedState, EntriesBesideTheConfiguredOnes) {
+  ASSERT_TRUE(add({"route"}, {{{"n", "h"}, {{"cost", "9"}, {"interface", "i"}}},
+                              {{"m", "local"}, {{"cost", "0"}, {"interface", "j"}}},
+                              {{"m", "local"}, {{"interface", "k"}}}}));
+  EXPECT_EQ(get("/route=n,h")["supplied:route"][0],
+            json::parse(R"({"network":"n","hop":"h","cost":1,"interface":"i"})"));
+  EXPECT_EQ(get("/route=m,local")["supplied:route"][0],
+            json::parse(R"({"network":"m","hop":"local","cost":0,"interface":"k"})"));
+  ASSERT_TRUE(
+      add({"route", "flag"}, {{{"m", "local", "up"}, {}}, {{"m", "local", "host"}, {}}, {{"x", "y", "up"}, {}}}));
+  EXPECT_EQ(get("/route=m,local/flag")["supplied:flag"], json::parse(R"(["up","host"])"));
+  EXPECT_EQ(get("/route")["supplied:route"].size(), 2u);
+}
+
+TEST_F(SuppliedState, WhatTheModelDoesNotHaveIsAnError) {
+  EXPECT_ERROR(add({"ports"}, {{{}, {}}}).error(), invalid_value, "the state of ports has a row with 0 keys", "");
+  EXPECT_ERROR(add({"ports"}, {{{"p1", "p2"}, {}}}).error(), invalid_value, "a row with 2 keys (p1, p2)", "");
+  EXPECT_ERROR(add({"ports"}, {{{"p1"}, {{"color", "red"}}}}).error(), invalid_value, "a leaf color", "");
+  EXPECT_ERROR(add({"ports"}, {{{"p1"}, {{"name", "red"}}}}).error(), invalid_value, "a leaf name", "");
+  EXPECT_ERROR(add({}, {{{}, {{"uptime", "long"}}}}).error(), invalid_value, "long", "");
+}
+
 }  // namespace
 }  // namespace polycube::model

@@ -15,7 +15,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind != model::Target::Kind::action || !target.cube)
     return fail(ErrorCode::operation_not_supported, "this is not an action");
-  PCN_ASSIGN(auto input, model::parse_input(*schema(), path, body, format));
+  PCN_TRY(model::parse_input(*schema(), path, body, format));
   const WriteLock lock(mutex_);
   const model::CubeTree* tree = datastore_.find(target.cube->name);
   const engine::Cube* cube = engine_->cube(target.cube->name);
@@ -44,7 +44,8 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
 }
 
 Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
-  PCN_ASSIGN(auto input, model::parse_input(*schema(), rpc, body, format));
+  PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), rpc, body, format));
+  const auto& input = invocation.leaves;
   const WriteLock lock(mutex_);
   if (rpc == "polycube:connect") {
     PCN_TRY(connect(input));

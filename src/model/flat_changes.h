@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/// How two states of a cube differ, as flat values for its control plane.
+/// Why: a control plane sees what a transaction does, typed and validated, and nothing of libyang.
+/// Invariants: costs in proportion to the trees that are given: those of a candidate have only the entries of long lists
+/// that the edit touches (Candidate::Change::selection).
+/// Threading: pure functions of frozen trees.
+#pragma once
+
+#include <polycube/change.h>
+
+#include "model/data_tree.h"
+
+namespace polycube::model {
+
+/// Either tree may be null: a cube that is created or deleted.
+[[nodiscard]] control::Changes flat_changes(const DataTree* before, const DataTree* after);
+
+/// What takes these changes back, in the order that Changes has.
+[[nodiscard]] control::Changes reversed(const control::Changes& changes);
+
+}  // namespace polycube::model
