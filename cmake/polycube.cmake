@@ -133,6 +133,19 @@ function(polycube_bpf_object target)
   add_custom_target(${target} ALL DEPENDS ${ARG_OUTPUT})
 endfunction()
 
+# polycube_control(TARGET OUTPUT file SOURCES... INCLUDES...)
+#   The control plane of a service: a shared library against sdk/control.
+function(polycube_control target)
+  cmake_parse_arguments(ARG "" "OUTPUT" "SOURCES;INCLUDES" ${ARGN})
+  get_filename_component(directory ${ARG_OUTPUT} DIRECTORY)
+  get_filename_component(name ${ARG_OUTPUT} NAME_WE)
+  add_library(${target} MODULE ${ARG_SOURCES})
+  target_include_directories(${target} PRIVATE ${ARG_INCLUDES} ${CMAKE_SOURCE_DIR}/sdk/control)
+  target_link_libraries(${target} PRIVATE polycube_base)
+  set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${directory}
+    CXX_VISIBILITY_PRESET hidden)
+endfunction()
+
 # add_cube(NAME)
 #   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/. The service package
 #   is the model, one object per hook flavour, and NAME.so. Configuring fails when the cube proves none of its verdicts with packets.
@@ -153,11 +166,8 @@ function(add_cube name)
   if(EXISTS ${folder}/control)
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/control/*.cpp)
     list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
-    add_library(${name}_control MODULE ${sources})
-    target_include_directories(${name}_control PRIVATE ${folder} ${CMAKE_SOURCE_DIR}/sdk/control)
-    target_link_libraries(${name}_control PRIVATE polycube_base)
-    set_target_properties(${name}_control PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${package}
-      CXX_VISIBILITY_PRESET hidden)
+    polycube_control(${name}_control SOURCES ${sources} OUTPUT ${package}/${name}.so INCLUDES ${folder})
+    add_dependencies(product ${name}_control)
   endif()
   install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services)
   polycube_test(${name}_prog_test LABEL prog SOURCES ${folder}/tests/${name}_prog_test.cpp DEPENDS polycube_harness)

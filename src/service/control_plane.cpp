@@ -4,11 +4,7 @@
 #include <dlfcn.h>
 #include <sys/stat.h>
 
-#include <atomic>
-#include <optional>
-#include <shared_mutex>
-
-#include "base/log.h"
+#include <algorithm>
 
 namespace polycube::service {
 
@@ -42,102 +38,124 @@ Result<const control::Service*> load_control(const fs::path& library) {
   return service;
 }
 
-class ControlPlane::HostOfCube : public control::Host {
- public:
-  explicit HostOfCube(std::string name) : name_(std::move(name)) {}
+ControlPlane::ControlPlane(std::string cube, const engine::Package& package, engine::SlowPath& slow_path)
+    : turn_(std::make_shared<Turn>()), host_(std::make_unique<CubeHost>(std::move(cube), package, slow_path, turn_)) {}
 
-  [[nodiscard]] const std::string& name() const override { return name_; }
-
-  [[nodiscard]] Result<std::uint16_t> port_index(std::string_view port) const override {
-    const std::shared_lock lock(mutex_);
-    if (cube_.transparent && port == "ingress") return topology::transparent_port(topology::Direction::ingress);
-    if (cube_.transparent && port == "egress") return topology::transparent_port(topology::Direction::egress);
-    auto found = cube_.ports.find(std::string(port));
-    if (found == cube_.ports.end()) return fail(ErrorCode::data_missing, "Port {} does not exist", port);
-    return found->second.index;
-  }
-
-  [[nodiscard]] Result<> send_packet_out(std::uint16_t port, std::span<const std::byte> packet,
-                                         control::Direction direction, std::uint32_t traffic_class) override {
-    const std::shared_lock lock(mutex_);
-    if (!outlet_) return fail(ErrorCode::operation_not_supported, "cube {} does not run yet", name_);
-    return outlet_->send(port, direction == control::Direction::ingress ? engine::Send::in : engine::Send::onward,
-                         packet, traffic_class);
-  }
-
-  void log(control::LogLevel level, std::string_view text) override {
-    static constexpr std::array levels{spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
-                                       spdlog::level::warn,  spdlog::level::err,   spdlog::level::critical};
-    const auto wanted = levels.at(static_cast<std::size_t>(level));
-    if (wanted >= threshold_.load()) spdlog::default_logger_raw()->log(wanted, "[{}] {}", name_, text);
-  }
-
-  void update(const topology::Cube& cube) {
-    if (auto level = log::parse_level(cube.log_level)) threshold_ = *level;
-    const std::unique_lock lock(mutex_);
-    cube_ = cube;
-  }
-  void set_outlet(std::optional<engine::Outlet> outlet) {
-    const std::unique_lock lock(mutex_);
-    outlet_ = outlet;
-  }
-  /// Name of a port; empty when it is gone.
-  [[nodiscard]] std::string port_name(std::uint16_t index) const {
-    const std::shared_lock lock(mutex_);
-    if (cube_.transparent)
-      return index == topology::transparent_port(topology::Direction::egress) ? "egress" : "ingress";
-    for (const auto& [name, port] : cube_.ports)
-      if (port.index == index) return name;
-    return {};
-  }
-
- private:
-  std::string name_;
-  mutable std::shared_mutex mutex_;
-  topology::Cube cube_;
-  std::optional<engine::Outlet> outlet_;
-  std::atomic<spdlog::level::level_enum> threshold_ = spdlog::level::info;
-};
-
-ControlPlane::ControlPlane() = default;
-
-ControlPlane::~ControlPlane() { stop(); }
-
-void ControlPlane::stop() {
-  subscription_ = {};
-  host_->set_outlet(std::nullopt);
+ControlPlane::~ControlPlane() {
+  stop();
+  const std::lock_guard turn(turn_->mutex);
+  turn_->stage = Turn::Stage::over;
 }
 
-Result<std::unique_ptr<ControlPlane>> ControlPlane::create(const control::Service& service, const std::string& cube) {
-  std::unique_ptr<ControlPlane> plane(new ControlPlane);
-  plane->host_ = std::make_unique<HostOfCube>(cube);
-  try {
-    PCN_ASSIGN(plane->cube_, service.create(*plane->host_));
-  } catch (const std::exception& thrown) {
-    return fail(ErrorCode::system, "the control plane of cube {} cannot be made: {}", cube, thrown.what());
-  }
+Result<std::unique_ptr<ControlPlane>> ControlPlane::create(const control::Service& service, const std::string& cube,
+                                                           const engine::Package& package,
+                                                           engine::SlowPath& slow_path) {
+  std::unique_ptr<ControlPlane> plane(new ControlPlane(cube, package, slow_path));
+  PCN_ASSIGN(plane->cube_, plane->call("creation", [&] { return service.create(*plane->host_); }));
   return plane;
 }
 
-void ControlPlane::update(const topology::Cube& cube) {
-  const std::lock_guard one_at_a_time(running_);  // packets are not delivered for ports that are going away
-  host_->update(cube);
+// Runs a function of the cube that has a result.
+template <typename Function>
+auto ControlPlane::call(const char* what, const Function& function) -> decltype(function()) {
+  const std::lock_guard turn(turn_->mutex);
+  try {
+    return function();
+  } catch (const tl::bad_expected_access<Error>& thrown) {
+    return tl::unexpected<Error>(thrown.error());
+  } catch (const std::exception& thrown) {
+    return fail(ErrorCode::system, "the control plane of cube {} failed ({}): {}", host_->name(), what, thrown.what());
+  } catch (...) {
+    return fail(ErrorCode::system, "the control plane of cube {} failed ({})", host_->name(), what);
+  }
+}
+
+// Runs one that has none.
+void ControlPlane::notify(const char* what, const std::function<void()>& function) {
+  const auto done = call(what, [&]() -> Result<> {
+    function();
+    return {};
+  });
+  if (!done) host_->log(control::LogLevel::err, done.error().message);
+}
+
+Result<> ControlPlane::prepare(const control::Changes& changes) {
+  return call("prepare", [&] { return cube_->prepare(changes); });
+}
+
+Result<> ControlPlane::commit(const control::Changes& changes) {
+  return call("commit", [&] { return cube_->commit(changes); });
+}
+
+Result<control::Leaves> ControlPlane::action(const std::string& path, const std::vector<std::string>& keys,
+                                             const control::Leaves& input) {
+  return call("action", [&] { return cube_->action(path, keys, input); });
+}
+
+Result<control::Rows> ControlPlane::state(const std::string& node) {
+  return call("state", [&] { return cube_->state(node); });
+}
+
+CubeView ControlPlane::show(CubeView view) {
+  const std::lock_guard turn(turn_->mutex);  // packets are not delivered for ports that are going away
+  return host_->set_view(std::move(view));
+}
+
+void ControlPlane::follow(const Surroundings& now, bool devices_differ) {
+  const topology::Cube& cube = now.topology.cubes.at(host_->name());
+  const topology::CubeWires& wires = now.wiring.cubes.at(host_->name());
+  if (!devices_differ && cube == described_ && wires == wires_) return;
+  described_ = cube;
+  wires_ = wires;
+  show(view_of(host_->name(), now));
+  tell();
+}
+
+void ControlPlane::tell() {
+  const std::vector<control::Port> ports = host_->ports();
+  std::erase_if(told_, [&](const auto& told) {
+    return std::none_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == told.first; });
+  });
+  for (const control::Port& port : ports) {
+    const auto [told, fresh] = told_.try_emplace(port.name, control::Port{});
+    const control::Port before = std::exchange(told->second, port);
+    if (!fresh && (before.peer != port.peer || before.device != port.device))
+      notify("peer_changed", [&] { cube_->peer_changed(port.name); });
+    if (before.up != port.up) notify("link", [&] { cube_->link(port.name, port.up); });
+  }
+}
+
+void ControlPlane::join(const engine::Engine& engine) {
+  const auto outlet = engine.outlet(host_->name());
+  host_->set_cube(engine.cube(host_->name()), outlet ? std::optional(*outlet) : std::nullopt);
 }
 
 Result<> ControlPlane::start(engine::Engine& engine) {
-  const auto outlet = engine.outlet(host_->name());
-  if (!outlet && outlet.error().code == ErrorCode::data_missing) return {};
-  if (!outlet) return tl::unexpected<Error>(outlet.error());
-  host_->set_outlet(*outlet);
-  PCN_ASSIGN(subscription_, engine.subscribe(host_->name(), [this](const engine::PacketIn& in) { deliver(in); }));
+  join(engine);
+  {
+    const std::lock_guard turn(turn_->mutex);
+    turn_->stage = Turn::Stage::running;
+  }
+  auto subscription = engine.subscribe(host_->name(), [this](const engine::PacketIn& in) { deliver(in); });
+  if (!subscription && subscription.error().code == ErrorCode::data_missing) return {};
+  PCN_ASSIGN(subscription_, std::move(subscription));
   return {};
 }
 
+void ControlPlane::stop() {
+  subscription_ = {};
+  {
+    const std::lock_guard turn(turn_->mutex);
+    turn_->stage = Turn::Stage::waiting;
+  }
+  host_->set_cube(nullptr, std::nullopt);
+}
+
 void ControlPlane::deliver(const engine::PacketIn& in) {
-  const std::lock_guard one_at_a_time(running_);
+  const std::lock_guard turn(turn_->mutex);
   const std::string port = host_->port_name(in.port);
   if (port.empty()) return;  // of a port that went away after the packet came
-  try {
+  notify("packet_in", [&] {
     cube_->packet_in({.port = port,
                       .port_index = in.port,
                       .direction = in.direction == topology::Direction::egress ? control::Direction::egress
@@ -147,9 +165,7 @@ void ControlPlane::deliver(const engine::PacketIn& in) {
                       .metadata = in.metadata,
                       .packet = in.packet,
                       .packet_length = in.packet_length});
-  } catch (const std::exception& thrown) {
-    host_->log(control::LogLevel::err, fmt::format("the slow path failed: {}", thrown.what()));
-  }
+  });
 }
 
 }  // namespace polycube::service

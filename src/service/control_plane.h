@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Control planes of cubes that run in the daemon: a shared library in the service's package.
-/// Invariants: one function of a cube's control plane runs at a time. A library stays loaded: objects of its classes may
-/// outlive the last cube.
-/// Threading: ControlPlane is used under the controller's lock; what it calls runs on the slow path's thread or its own.
+/// Invariants: one function of a cube's control plane runs at a time. What a function throws becomes an Error, or a line of
+/// the log where nobody waits for a Result. A library stays loaded: objects of its classes may outlive the last cube.
+/// Threading: ControlPlane is used under the controller's lock: state() by readers beside each other, everything else by one.
+/// What it calls runs on the caller's thread or the slow path's.
 #pragma once
-
-#include <polycube/control.h>
 
 #include <filesystem>
 #include <memory>
 #include <string>
 
-#include "engine/engine.h"
-#include "topology/topology.h"
+#include "service/cube_host.h"
 
 namespace polycube::service {
 
@@ -24,25 +22,45 @@ class ControlPlane {
  public:
   /// Makes the control plane of a cube that is being created. It gets no packets before start().
   [[nodiscard]] static Result<std::unique_ptr<ControlPlane>> create(const control::Service& service,
-                                                                    const std::string& cube);
+                                                                    const std::string& cube,
+                                                                    const engine::Package& package,
+                                                                    engine::SlowPath& slow_path);
   ~ControlPlane();
 
-  /// Its ports and log level, from now on.
-  void update(const topology::Cube& cube);
+  /// As control::Cube. Errors: its own; system when it throws.
+  [[nodiscard]] Result<> prepare(const control::Changes& changes);
+  [[nodiscard]] Result<> commit(const control::Changes& changes);
+  [[nodiscard]] Result<control::Leaves> action(const std::string& path, const std::vector<std::string>& keys,
+                                               const control::Leaves& input);
+  [[nodiscard]] Result<control::Rows> state(const std::string& node);
 
-  /// Begins to deliver packets, if the cube's fast path sends any. Errors: system.
+  /// Ports and log level from now on, without telling the cube. Returns those before.
+  CubeView show(CubeView view);
+  /// The same from what runs, and tells the cube of links and peers that are different. `devices_differ`: they may be others
+  /// than the last time.
+  void follow(const Surroundings& now, bool devices_differ);
+
+  /// Gives it the tables of its cube and the way out of its ports.
+  void join(const engine::Engine& engine);
+  /// Begins to deliver timers, and packets if the cube's fast path sends any. Errors: system.
   [[nodiscard]] Result<> start(engine::Engine& engine);
-  /// Delivers and sends no more; returns when the cube's function that is running has ended.
+  /// Delivers and sends no more, nor gives access to tables; returns when the cube's function that is running has ended.
   void stop();
 
  private:
-  class HostOfCube;
-  ControlPlane();
+  explicit ControlPlane(std::string cube, const engine::Package& package, engine::SlowPath& slow_path);
+  template <typename Function>
+  auto call(const char* what, const Function& function) -> decltype(function());
+  void notify(const char* what, const std::function<void()>& function);
   void deliver(const engine::PacketIn& in);
+  void tell();
 
-  std::unique_ptr<HostOfCube> host_;
-  std::mutex running_;  ///< one function of the cube at a time
+  std::shared_ptr<Turn> turn_;
+  std::unique_ptr<CubeHost> host_;
   std::unique_ptr<control::Cube> cube_;
+  topology::Cube described_;  ///< that of the last follow()
+  topology::CubeWires wires_;
+  std::map<std::string, control::Port> told_;    ///< ports as the cube was told last
   engine::SlowPath::Subscription subscription_;  // first to go
 };
 

@@ -47,6 +47,12 @@ std::string path_of(const std::string& service, const std::string& cube, const s
   return path;
 }
 
+Error below_cube(const model::CubeId& cube, Error error) {
+  const std::string below = std::exchange(error.path, path_of(cube.service, cube.name, "", ""));
+  if (!below.empty()) error.path += '/' + below;
+  return error;
+}
+
 std::string list_path(const model::CubeId& cube, const model::TableBinding& binding) {
   std::string path = path_of(cube.service, cube.name, "", "");
   for (const std::string& name : binding.path) path += "/" + name;

@@ -17,6 +17,9 @@ namespace polycube::service {
 [[nodiscard]] std::string path_of(const std::string& service, const std::string& cube, const std::string& port,
                                   const std::string& leaf);
 
+/// An error of a control plane, whose path is that of a node below its cube, with the api-path.
+[[nodiscard]] Error below_cube(const model::CubeId& cube, Error error);
+
 /// api-path of a bound list without keys; only for lists that are not inside other lists.
 [[nodiscard]] std::string list_path(const model::CubeId& cube, const model::TableBinding& binding);
 

@@ -122,7 +122,7 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
   if (!candidate) {
     // What only the fast path has put into a table can be changed like what was configured.
     PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
-    PCN_TRY(edit_learned(edit, target, candidate.error()));
+    PCN_TRY(edit_learned(edit, target, explain_missing(target, candidate.error())));
     return EditReply{false, {}, etag()};
   }
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
@@ -205,57 +205,24 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
   PCN_TRY(add_table_changes(candidate, transaction));
   PCN_TRY(add_clearing(cleared, transaction));
-  PCN_TRY(apply(candidate, transaction));
+  // The data path and the control planes, together or not at all.
+  PCN_ASSIGN(ControlPlanes::Step control, control_planes_.prepare(candidate, catalogue_, *engine_));
+  const topology::Devices all_devices = devices_->current();
+  transaction.control = [&](engine::Undo& undo) { return control.commit({after, wiring, all_devices}, undo); };
+  control.begin();
+  PCN_TRY(engine_->apply(transaction));
   datastore_.publish(candidate);
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
   std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
   identify(candidate);
+  control.finish({topology_, wiring_, all_devices});
   revision_++;
   for (const auto& [id, change] : candidate.changes)
     log::info("cube {} ({}) {}", id.name, id.service,
               !change.before  ? "created"
               : !change.after ? "deleted"
                               : "changed");
-  return {};
-}
-
-Result<std::map<std::string, std::unique_ptr<ControlPlane>>> LocalController::new_control_planes(
-    const model::Candidate& candidate) const {
-  std::map<std::string, std::unique_ptr<ControlPlane>> created;
-  for (const auto& [id, change] : candidate.changes) {
-    const control::Service* service = change.before ? nullptr : catalogue_.control(id.service);
-    if (service == nullptr) continue;
-    PCN_ASSIGN(created[id.name], ControlPlane::create(*service, id.name));
-  }
-  return created;
-}
-
-// The data path and the control planes, together or not at all.
-Result<> LocalController::apply(const model::Candidate& candidate, const engine::Transaction& transaction) {
-  PCN_ASSIGN(auto created, new_control_planes(candidate));
-  // Those of cubes that go away get and send nothing any more while their cubes are taken apart.
-  std::vector<ControlPlane*> ending;
-  for (const auto& [id, change] : candidate.changes)
-    if (auto plane = control_planes_.find(id.name); !change.after && plane != control_planes_.end())
-      ending.push_back(plane->second.get());
-  for (ControlPlane* plane : ending) plane->stop();
-  if (auto done = engine_->apply(transaction); !done) {
-    for (ControlPlane* plane : ending)
-      if (auto again = plane->start(*engine_); !again) log::error("slow path: {}", again.error().message);
-    return done;
-  }
-  for (const auto& [id, change] : candidate.changes)
-    if (!change.after) control_planes_.erase(id.name);
-  control_planes_.merge(created);
-  for (const auto& [id, change] : candidate.changes) {
-    auto plane = change.after ? control_planes_.find(id.name) : control_planes_.end();
-    if (plane == control_planes_.end()) continue;
-    plane->second->update(transaction.after.cubes.at(id.name));
-    if (change.before) continue;
-    if (auto started = plane->second->start(*engine_); !started)
-      log::error("cube {} has no slow path: {}", id.name, started.error().message);
-  }
   return {};
 }
 
@@ -316,6 +283,22 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit({adoption, edit}));
   return commit(candidate, {});
+}
+
+// What the control plane reports is shown, but nothing that a request could change.
+Error LocalController::explain_missing(const model::Target& target, const Error& reason) const {
+  const model::ServiceModel* service = target.cube ? schema()->service(target.cube->service) : nullptr;
+  if (reason.code != ErrorCode::data_missing || service == nullptr) return reason;
+  const bool in_state = std::any_of(service->states.begin(), service->states.end(), [&](const model::StateNode& state) {
+    return state.entries && state.path.size() < target.steps.size() &&
+           std::equal(
+               state.path.begin(), state.path.end(), target.steps.begin() + 1,
+               [](const std::string& name, const model::PathStep& step) { return name == step.name; });
+  });
+  const Scope scope(target, std::nullopt);
+  const auto data = in_state ? forest(scope, model::Content::all) : tl::unexpected<Error>(reason);
+  if (!data || !model::print(*data, reason.path, {})) return reason;
+  return {reason.code, reason.message + " in the configuration: what is shown is state of the cube", reason.path, {}};
 }
 
 // The edit that makes a table's row an entry of the configuration.
@@ -412,6 +395,7 @@ void LocalController::follow_devices() {
       refused_devices_.erase(device.index);
     }
   }
+  control_planes_.follow({topology_, wiring_, all});
 }
 
 void LocalController::run_sweeper(const std::stop_token& stop) {

@@ -18,7 +18,7 @@
 #include "engine/engine.h"
 #include "model/datastore.h"
 #include "service/catalogue.h"
-#include "service/control_plane.h"
+#include "service/control_planes.h"
 #include "service/controller.h"
 #include "service/fair_mutex.h"
 #include "service/scope.h"
@@ -67,14 +67,13 @@ class LocalController : public Controller {
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
-  [[nodiscard]] Result<std::map<std::string, std::unique_ptr<ControlPlane>>> new_control_planes(
-      const model::Candidate& candidate) const;
-  [[nodiscard]] Result<> apply(const model::Candidate& candidate, const engine::Transaction& transaction);
   void identify(const model::Candidate& candidate);
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
+  [[nodiscard]] Error explain_missing(const model::Target& target, const Error& reason) const;
   [[nodiscard]] Result<model::Edit> adopt(const model::Target& target, const Learned& learned, model::Row row) const;
   [[nodiscard]] Cleared find_whole_lists(const model::Target& target) const;
+  [[nodiscard]] Result<bool> clear_by_model(const model::Target& target);
   [[nodiscard]] Result<> connect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> disconnect(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<> attach(const std::map<std::string, std::string>& input);
@@ -90,6 +89,8 @@ class LocalController : public Controller {
   [[nodiscard]] Result<> add_counters(model::DataTree& tree, const std::string& cube, const Scope::Step& top,
                                       const Scope& scope) const;
   [[nodiscard]] Result<> add_chain(model::DataTree& tree, const std::string& node, const std::string& parent) const;
+  [[nodiscard]] Result<> add_supplied_state(model::DataTree& tree, const model::CubeId& id, const Scope::Step& top,
+                                            const Scope& scope) const;
   [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] Result<> add_cube_list(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] Result<> add_services(model::DataTree& forest, const Scope& scope) const;
@@ -108,7 +109,7 @@ class LocalController : public Controller {
   topology::Topology topology_;
   topology::Wiring wiring_;
   std::unique_ptr<engine::Engine> engine_;
-  std::map<std::string, std::unique_ptr<ControlPlane>> control_planes_;  ///< by cube
+  ControlPlanes control_planes_;
   std::unique_ptr<engine::DeviceMonitor> devices_;
   struct Refusal {
     topology::Device device;  ///< as it was then

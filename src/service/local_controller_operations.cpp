@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "service/cube_tree.h"
-#include "topology/chains.h"
 #include "service/local_controller.h"
+#include "topology/chains.h"
 
 namespace polycube::service {
 
@@ -15,12 +15,25 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind != model::Target::Kind::action || !target.cube)
     return fail(ErrorCode::operation_not_supported, "this is not an action");
-  PCN_TRY(model::parse_input(*schema(), path, body, format));
+  PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), path, body, format));
   const WriteLock lock(mutex_);
   const model::CubeTree* tree = datastore_.find(target.cube->name);
-  const engine::Cube* cube = engine_->cube(target.cube->name);
-  if (tree == nullptr || cube == nullptr)
+  if (tree == nullptr || engine_->cube(target.cube->name) == nullptr)
     return fail(ErrorCode::data_missing, "Cube {} does not exist", target.cube->name);
+  PCN_ASSIGN(const auto missing, model::missing_entry(**tree, target));
+  if (missing) return tl::unexpected<Error>(Error{ErrorCode::data_missing, "there is no such entry", *missing, {}});
+  PCN_ASSIGN(const bool cleared, clear_by_model(target));
+  if (cleared) return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
+  ControlPlane* plane = control_planes_.find(target.cube->name);
+  if (plane == nullptr)
+    return fail(ErrorCode::operation_not_supported, "service {} does not carry out this action", target.cube->service);
+  auto output = plane->action(invocation.node, invocation.keys, invocation.leaves);
+  if (!output) return tl::unexpected<Error>(below_cube(*target.cube, std::move(output).error()));
+  return model::print_output(*schema(), path, *output, format);
+}
+
+// Whether the model says that the action clears a list, which is then done.
+Result<bool> LocalController::clear_by_model(const model::Target& target) {
   const model::ServiceModel& service = *schema()->service(target.cube->service);
   for (const auto& clear : service.clears) {
     const bool same =
@@ -33,14 +46,14 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
       const model::Edit remove{model::Method::remove, list_path(*target.cube, binding), {}, model::Format::json};
       PCN_ASSIGN(const model::Target list, model::resolve(*schema(), remove.path));
       model::Candidate candidate;
-      if (!model::rows(**tree, binding).empty()) {
+      if (!model::rows(**datastore_.find(target.cube->name), binding).empty()) {
         PCN_ASSIGN(candidate, datastore_.edit(remove));
       }
       PCN_TRY(commit(candidate, find_whole_lists(list)));
     }
-    return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
+    return true;
   }
-  return fail(ErrorCode::operation_not_supported, "service {} does not carry out this action", target.cube->service);
+  return false;
 }
 
 Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
@@ -91,9 +104,10 @@ Result<> LocalController::set_chains(topology::Topology after) {
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
   topology::Wiring wiring = topology::wire(after, devices);
-  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}}));
+  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}, {}}));
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
+  control_planes_.follow({topology_, wiring_, devices_->current()});
   revision_++;
   return {};
 }

@@ -113,7 +113,25 @@ Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id
     PCN_ASSIGN(const auto rows, rows_for(scope.target(), access, ports, max_age(running, binding)));
     PCN_TRY(model::add_rows(tree, binding, rows));
   }
+  PCN_TRY(add_supplied_state(tree, id, top, scope));
   return tree;
+}
+
+// What the control plane says of the nodes that the model marks.
+Result<> LocalController::add_supplied_state(model::DataTree& tree, const model::CubeId& id, const Scope::Step& top,
+                                             const Scope& scope) const {
+  ControlPlane* plane = control_planes_.find(id.name);
+  if (plane == nullptr) return {};
+  for (const model::StateNode& node : schema()->service(id.service)->states) {
+    std::vector<Scope::Step> path{top};
+    for (const std::string& name : node.path) path.push_back({name});
+    if (!scope.covers(path)) continue;
+    auto rows = plane->state(fmt::format("{}", fmt::join(node.path, "/")));
+    if (!rows) return tl::unexpected<Error>(below_cube(id, std::move(rows).error()));
+    if (auto added = model::add_state(tree, node, *rows); !added)
+      return fail_with(added.error(), fmt::format("the control plane of cube {}", id.name));
+  }
+  return {};
 }
 
 // Reads the counters of a cube if any of them is shown.

@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What the author of a control plane writes against: the slow path of a cube.
-/// Why: a service whose behaviour is "table lookup and action" needs none of this; one that answers, holds or makes packets
-/// gets them here.
-/// Invariants: the framework calls one function of a cube at a time, so a cube needs no locks of its own. A cube is told
-/// of its ports before it gets the first packet.
-/// Threading: Host may be used from every thread, also from a cube's own.
+/// What the author of a control plane writes against: the configuration, state, actions, timers and slow path of a cube.
+/// Why: a service whose behaviour is "table lookup and action" needs none of this; one that computes, answers, holds or
+/// makes packets does it here. Everything is flat text, numbers and bytes, so that a control plane can live in another
+/// process.
+/// Invariants: the framework calls one function of a cube at a time, so a cube needs no locks of its own. A cube gets its
+/// first packet, timer and link after the first commit(). An exception becomes an error of the request, or a line of the log
+/// where there is none.
+/// Threading: Host may be used from every thread, also from a cube's own. A function of a cube must not wait for another
+/// request to the daemon, which waits for it.
 /// Units: packets are whole Ethernet frames, in network byte order, without the frame check sequence.
 /// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV and Table I.
 #pragma once
 
+#include <polycube/change.h>
+#include <polycube/raw_table.h>
+
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -37,6 +47,33 @@ struct PacketIn {
 /// The levels of the model's leaf loglevel.
 enum class LogLevel { trace, debug, info, warn, err, critical };
 
+/// A network device of this machine.
+struct Device {
+  std::string mac;                     ///< "02:00:00:00:00:01"
+  std::uint32_t mtu = 0;               ///< bytes
+  std::vector<std::string> addresses;  ///< IPv4 and IPv6, with their prefix lengths: "10.0.0.1/24"
+  bool operator==(const Device&) const = default;
+};
+
+struct Port {
+  std::string name;
+  std::uint16_t index = 0;       ///< in the fast path
+  bool up = false;               ///< joined to a working peer: the model's leaf status
+  std::string peer;              ///< device or "cube:port"; empty without a peer
+  std::optional<Device> device;  ///< the peer, while it is a device of this machine
+  bool operator==(const Port&) const = default;
+};
+
+/// Something that ends when it is destroyed.
+class Handle {
+ public:
+  virtual ~Handle() = default;
+};
+
+/// A timer: once it is destroyed, also by its own function, that is not called again. Destroying it waits for a function of
+/// the cube that is running on another thread. Must not outlive the cube.
+using Timer = std::unique_ptr<Handle>;
+
 /// What the framework offers to one cube. Valid as long as the cube.
 class Host {
  public:
@@ -45,31 +82,77 @@ class Host {
   /// Name of the cube.
   [[nodiscard]] virtual const std::string& name() const = 0;
 
-  /// Index of a port in the fast path. Errors: data_missing.
-  [[nodiscard]] virtual Result<std::uint16_t> port_index(std::string_view port) const = 0;
+  /// The cube's ports, by name. What commit() brings is among them while it runs, and not before.
+  [[nodiscard]] virtual std::vector<Port> ports() const = 0;
+  /// One of them. Errors: data_missing.
+  [[nodiscard]] virtual Result<Port> port(std::string_view name) const = 0;
 
   /// Sends a packet, received or made from nothing. Of a cube with ports: egress sends it out of the port, behind
   /// handle_tx; ingress handles it as if it had been received on the port. Of a transparent cube `port_index` is that of
   /// "ingress" or "egress" (PacketIn::port_index): egress lets it go on in that direction, ingress handles it anew, by
   /// handle_rx or handle_tx. What leads nowhere is counted as dropped by the fast path. Errors: invalid_value (shorter than
-  /// an Ethernet header, longer than 65,535 bytes), system.
+  /// an Ethernet header, longer than 65,535 bytes), operation_not_supported (before the first commit(), or without a slow
+  /// path), system.
   [[nodiscard]] virtual Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
                                                  Direction direction, std::uint32_t traffic_class) = 0;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet) {
     return send_packet_out(port_index, packet, Direction::egress, 0);
   }
 
+  /// A table of the fast path; see table.h for typed ones. Errors: data_missing.
+  [[nodiscard]] virtual Result<std::unique_ptr<RawTable>> open_table(std::string_view name) = 0;
+
+  /// Calls `function` each `interval`, at least 1 ms, from the first commit() on; calls that are missed because the slow
+  /// path was busy are not made up for.
+  [[nodiscard]] virtual Timer every(std::chrono::milliseconds interval, std::function<void()> function) = 0;
+  /// Calls `function` once after `delay`, not before the first commit().
+  [[nodiscard]] virtual Timer after(std::chrono::milliseconds delay, std::function<void()> function) = 0;
+
   /// Writes into the daemon's log, with the cube's name, unless the cube's loglevel is above `level`.
   virtual void log(LogLevel level, std::string_view text) = 0;
 };
 
-/// The control plane of one cube. What throws is logged and counts as handled.
+/// The control plane of one cube. The path of an Error is empty or that of the node at fault below the cube, as in
+/// RESTCONF: "ports=p1/access".
 class Cube {
  public:
   virtual ~Cube() = default;
 
   /// A packet from the fast path.
-  virtual void packet_in(const PacketIn& packet) = 0;
+  virtual void packet_in(const PacketIn&) {}
+
+  /// Whether the cube can become so: `changes` is what a request does to its valid configuration. An error refuses the
+  /// request, with this code and message. Has no effects: another cube may still refuse.
+  [[nodiscard]] virtual Result<> prepare(const Changes&) { return {}; }
+
+  /// Carries out what was prepared, when the tables that the model binds are written and the programs run. Of a new cube
+  /// everything comes as created. After an error, what this call did must be undone by itself; the request is then taken
+  /// back as a whole. When something else fails later, tables, programs and ports are put back, and then commit() is called
+  /// with the reverse. A cube that is deleted is destroyed instead.
+  [[nodiscard]] virtual Result<> commit(const Changes&) { return {}; }
+
+  /// Invokes an action of the model, unless an extension says what it does. `path` is that of a node, "fdb/flush", `keys`
+  /// those of the lists in it. Leaves inside of containers have their path for a name, lists and leaf-lists among them a
+  /// number from 0 on for each entry: "rule/0/port". Returns the output's leaves.
+  [[nodiscard]] virtual Result<Leaves> action(const std::string& path, const std::vector<std::string>& keys,
+                                              const Leaves& input) {
+    (void)keys, (void)input;
+    return fail(ErrorCode::operation_not_supported, "action {} is not available", path);
+  }
+
+  /// State of a node that the model marks with pcn:state; called for each reply that shows it. Rows of a marked list whose
+  /// entry is not configured are shown as entries; those of other nodes count only where their parent exists.
+  [[nodiscard]] virtual Result<Rows> state(const std::string& node) {
+    (void)node;
+    return Rows{};
+  }
+
+  /// A port's link came up or went down. Also called at the beginning for ports that are up.
+  virtual void link(std::string_view port, bool up) { (void)port, (void)up; }
+
+  /// A port has another peer, or a peer that is a device came, went, or got another MAC address, MTU or IP address. Not
+  /// called for a new port, which commit() tells of.
+  virtual void peer_changed(std::string_view port) { (void)port; }
 };
 
 /// What a package's NAME.so offers.
@@ -79,11 +162,12 @@ struct Service {
   Result<std::unique_ptr<Cube>> (*create)(Host& host) = nullptr;
 };
 
-inline constexpr std::uint32_t interface_version = 1;
+inline constexpr std::uint32_t interface_version = 2;
 
 }  // namespace polycube::control
 
 /// Makes `type`, a control::Cube that is constructed from a control::Host&, the control plane of the package's cubes.
+/// An Error that the constructor meets gets out by `.value()`.
 #define POLYCUBE_SERVICE(type)                                                                            \
   extern "C" __attribute__((visibility("default"))) const polycube::control::Service polycube_service = { \
       polycube::control::interface_version,                                                               \

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/control_planes.h"
+
+#include "base/log.h"
+#include "model/flat_changes.h"
+#include "service/cube_tree.h"
+
+namespace polycube::service {
+
+namespace {
+
+tl::unexpected<Error> error_of(const model::CubeId& cube, Error error) {
+  return tl::unexpected<Error>(below_cube(cube, std::move(error)));
+}
+
+}  // namespace
+
+ControlPlane* ControlPlanes::find(const std::string& cube) const {
+  const auto found = planes_.find(cube);
+  return found == planes_.end() ? nullptr : found->second.get();
+}
+
+Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candidate, const Catalogue& catalogue,
+                                                   engine::Engine& engine) {
+  Step step(*this, engine);
+  for (const auto& [id, change] : candidate.changes) {
+    const control::Service* service = catalogue.control(id.service);
+    if (service == nullptr) continue;
+    if (!change.after) {
+      step.deleted_.push_back(id.name);
+      continue;
+    }
+    ControlPlane* plane = change.before ? find(id.name) : nullptr;
+    const bool is_new = plane == nullptr;
+    if (is_new) {
+      PCN_ASSIGN(const engine::Package* package, catalogue.package(id.service));
+      auto created = ControlPlane::create(*service, id.name, *package, engine.slow_path());
+      if (!created) return error_of(id, std::move(created).error());
+      plane = created->get();
+      step.created_[id.name] = std::move(*created);
+    }
+    control::Changes changes = model::flat_changes(change.before.get(), change.after.get());
+    if (!changes.empty()) step.parts_.push_back({id, plane, std::move(changes), is_new});
+  }
+  for (const Step::Part& part : step.parts_)
+    if (auto refused = part.plane->prepare(part.changes); !refused)
+      return error_of(part.cube, std::move(refused).error());
+  return step;
+}
+
+void ControlPlanes::Step::begin() {
+  for (const std::string& cube : deleted_) {
+    ControlPlane* plane = planes_.find(cube);
+    if (plane == nullptr) continue;
+    plane->stop();
+    stopped_.push_back(plane);
+  }
+}
+
+Result<> ControlPlanes::Step::commit(const Surroundings& after, engine::Undo& undo) {
+  for (const Part& part : parts_) {
+    ControlPlane* plane = part.plane;
+    if (part.is_new) {
+      plane->join(engine_);
+      undo.add([plane] { plane->stop(); });  // before its cube goes away again
+    }
+    const std::string& cube = part.cube.name;
+    CubeView before = plane->show(view_of(cube, after));
+    undo.add_final([plane, before = std::move(before)] { plane->show(before); });
+    if (auto done = plane->commit(part.changes); !done) return error_of(part.cube, std::move(done).error());
+    if (part.is_new) continue;
+    undo.add_final([plane, &part] {
+      if (auto done = plane->commit(model::reversed(part.changes)); !done)
+        log::error("cube {} cannot take back a change: {}", part.cube.name, done.error().message);
+    });
+  }
+  return {};
+}
+
+void ControlPlanes::Step::finish(const Surroundings& now) {
+  stopped_.clear();
+  for (const std::string& cube : deleted_) planes_.planes_.erase(cube);
+  planes_.planes_.merge(created_);
+  planes_.follow(now);
+  for (const Part& part : parts_) {
+    if (!part.is_new) continue;
+    if (auto started = part.plane->start(engine_); !started)
+      log::error("cube {} has no slow path: {}", part.cube.name, started.error().message);
+  }
+}
+
+ControlPlanes::Step::~Step() {
+  for (ControlPlane* plane : stopped_)
+    if (auto again = plane->start(engine_); !again) log::error("slow path: {}", again.error().message);
+}
+
+void ControlPlanes::follow(const Surroundings& now) {
+  const bool devices_differ = devices_ != now.devices;
+  if (devices_differ) devices_ = now.devices;
+  for (const auto& [name, plane] : planes_)
+    plane->follow(now, devices_differ);
+}
+
+}  // namespace polycube::service

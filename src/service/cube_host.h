@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a control plane in the daemon gets for a host: its cube's ports, tables, timers and way out.
+/// Invariants: answers by what set_view() and set_cube() said last. Without a cube, tables and packets are refused.
+/// Threading: from any thread. Timers run with the Turn's lock; the host waits for none of the controller's.
+#pragma once
+
+#include <polycube/control.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/log.h"
+#include "engine/engine.h"
+
+namespace polycube::service {
+
+/// Serialises the functions of a cube. Timers that come too late find it when the cube is gone.
+struct Turn {
+  std::recursive_mutex mutex;  ///< recursive: a function of the cube may destroy timers
+  enum class Stage { waiting, running, over } stage = Stage::waiting;
+};
+
+/// A cube as its control plane sees it from outside.
+struct CubeView {
+  std::string log_level;
+  std::vector<control::Port> ports;
+};
+/// What control planes see of the machine.
+struct Surroundings {
+  const topology::Topology& topology;
+  const topology::Wiring& wiring;
+  const topology::Devices& devices;
+};
+/// A transparent cube is seen with two ports, "ingress" and "egress": the peer of both is its parent.
+[[nodiscard]] CubeView view_of(const std::string& cube, const Surroundings& now);
+
+class CubeHost : public control::Host {
+ public:
+  CubeHost(std::string name, const engine::Package& package, engine::SlowPath& slow_path, std::shared_ptr<Turn> turn)
+      : name_(std::move(name)), package_(package), slow_path_(slow_path), turn_(std::move(turn)) {}
+
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] std::vector<control::Port> ports() const override;
+  [[nodiscard]] Result<control::Port> port(std::string_view name) const override;
+  [[nodiscard]] Result<> send_packet_out(std::uint16_t port, std::span<const std::byte> packet,
+                                         control::Direction direction, std::uint32_t traffic_class) override;
+  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name) override;
+  [[nodiscard]] control::Timer every(std::chrono::milliseconds interval, std::function<void()> function) override;
+  [[nodiscard]] control::Timer after(std::chrono::milliseconds delay, std::function<void()> function) override;
+  void log(control::LogLevel level, std::string_view text) override;
+
+  /// Returns what was shown before.
+  CubeView set_view(CubeView view);
+  /// `outlet` is absent without a slow path. Returns when nobody uses the cube before any more.
+  void set_cube(const engine::Cube* cube, std::optional<engine::Outlet> outlet);
+  /// Name of a port; empty when it is gone.
+  [[nodiscard]] std::string port_name(std::uint16_t index) const;
+
+ private:
+  class HostTable;
+  class HostTimer;
+  using Repeat = std::optional<std::chrono::milliseconds>;
+  [[nodiscard]] control::Timer start_timer(std::chrono::milliseconds delay, Repeat repeat,
+                                           std::function<void()> function);
+
+  std::string name_;
+  const engine::Package& package_;
+  engine::SlowPath& slow_path_;
+  std::shared_ptr<Turn> turn_;
+  mutable std::shared_mutex mutex_;
+  CubeView view_;
+  const engine::Cube* cube_ = nullptr;
+  std::optional<engine::Outlet> outlet_;
+  std::atomic<spdlog::level::level_enum> threshold_ = spdlog::level::info;
+};
+
+}  // namespace polycube::service
