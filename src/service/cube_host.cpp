@@ -289,7 +289,7 @@ class CubeHost::HostTimer : public control::Handle {
 };
 
 control::Timer CubeHost::start_timer(milliseconds delay, Repeat repeat, std::function<void()> function) {
-  constexpr milliseconds until_it_runs{10};
+  static constexpr milliseconds until_it_runs{10};
   auto state = std::make_shared<HostTimer::State>(HostTimer::State{false, std::move(function)});
   auto timer = std::make_unique<HostTimer>(slow_path_, turn_, state);
   using Delay = std::optional<engine::SlowPath::Clock::duration>;

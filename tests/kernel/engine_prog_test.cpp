@@ -220,12 +220,18 @@ TEST_P(EngineTest, WhatBelongsToATransactionIsTakenBackWithIt) {
   EXPECT_THAT(calls, ElementsAre("done with 1 more", "undone with 0 more"));
   EXPECT_EQ(path_.engine().cube("new"), nullptr);
   expect_unchanged(before);
+}
+
+TEST_P(EngineTest, WhatBelongsToATransactionCanRefuseIt) {
+  make_chain();
+  const State before = state();
   path_.control = [](engine::Undo&) -> Result<> { return fail(ErrorCode::in_use, "not now"); };
-  note("a", 8);
+  want_other_wiring_and_rules();
   const Result<> done = path_.apply();
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message, "not now");
   expect_unchanged(before);
+  expect_hosts("d3");
 }
 
 TEST_P(EngineTest, AFullTableChangesNothing) {
