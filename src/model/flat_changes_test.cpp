@@ -188,5 +188,17 @@ TEST(Invocation, EntriesAreNumberedAndKeysAreThoseOfThePath) {
   EXPECT_THAT(inner->keys, ElementsAre("a,b"));
 }
 
+TEST_F(FlatChanges, AnActionOfAnEntryNeedsTheEntry) {
+  const auto missing = [&](const std::string& path) {
+    const auto target = resolve(*supplied_schema(), path);
+    return *missing_entry(**store.find("c"), *target);
+  };
+  EXPECT_EQ(missing(cube + "/room=r/clean"), cube + "/room=r");
+  (void)run(Method::post, cube, R"({"supplied:room":[{"name":"r"}]})");
+  EXPECT_EQ(missing(cube + "/room=r/clean"), std::nullopt);
+  EXPECT_EQ(missing(cube + "/compute"), std::nullopt);
+  EXPECT_EQ(missing(cube + "/route=n,h"), std::nullopt) << "the control plane may have it";
+}
+
 }  // namespace
 }  // namespace polycube::model

@@ -212,7 +212,8 @@ def ports(daemon, cube):
 def test_links(lab, daemon):
     a = lab.station("a")
     create(daemon, "c", ports=[{"name": "p1", "peer": a.port}, {"name": "p2"}])
-    assert (ports(daemon, "c")["p1"]["up"], ports(daemon, "c")["p1"]["links"]) == (True, 1)
+    eventually(lambda: ports(daemon, "c")["p1"]["up"], "the link is up")
+    assert ports(daemon, "c")["p1"]["links"] == 1
     assert (ports(daemon, "c")["p2"]["up"], ports(daemon, "c")["p2"]["links"]) == (False, 0)
     a.ns.run("ip", "link", "set", "eth0", "down")
     eventually(lambda: not ports(daemon, "c")["p1"]["up"], "the link is down")
@@ -249,7 +250,7 @@ def test_peers(lab, daemon):
 def test_what_link_throws_is_logged(lab, daemon):
     a = lab.station("a")
     create(daemon, "c", throws=["link"], ports=[{"name": "p1", "peer": a.port}])
-    assert "[c] the control plane of cube c failed (link): link throws" in daemon.log_text()
+    eventually(lambda: "[c] the control plane of cube c failed (link): link throws" in daemon.log_text(), "the log")
     assert ports(daemon, "c")["p1"]["status"] == "UP"
 
 
