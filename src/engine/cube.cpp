@@ -8,8 +8,8 @@ namespace polycube::engine {
 
 namespace {
 
-constexpr std::string_view drop_names[] = {"policy", "port-unwired", "no-such-port",  "jump-failed",
-                                           "error",  "no-headroom",  "slow-path-full"};
+constexpr std::string_view drop_names[] = {"policy", "port-unwired", "no-such-port",   "jump-failed",
+                                           "error",  "no-headroom",  "slow-path-full", "no-way-to-host"};
 
 }  // namespace
 

@@ -252,6 +252,10 @@ Result<CubeConstants> Engine::make_constants(const Transaction& transaction, con
     constexpr Exits seldom{.own = 0, .direct = 0, .host = false};
     if (!package.egress() || package.transparent()) set_wires(constants.out, wires.ingress, cube.hook, seldom, staged);
     if (package.egress()) set_wires(constants.out, wires.egress, cube.hook, seldom, staged);
+    // What is brought to the host behind generic XDP would pass that once more.
+    if (cube.hook == Hook::xdp_skb)
+      for (pcn_wire& wire : constants.out.wires)
+        if (wire.kind == PCN_WIRE_PASS) wire.target = 0;
   }
   if (auto gates = staged.gates.find(name); gates != staged.gates.end()) constants.gates = gates->second;
   const Family family = family_of(cube.hook);

@@ -97,8 +97,7 @@ ControlPlanes::Step::~Step() {
 void ControlPlanes::follow(const Surroundings& now) {
   const bool devices_differ = devices_ != now.devices;
   if (devices_differ) devices_ = now.devices;
-  for (const auto& [name, plane] : planes_)
-    plane->follow(now, devices_differ);
+  for (const auto& [name, plane] : planes_) plane->follow(now, devices_differ);
 }
 
 }  // namespace polycube::service

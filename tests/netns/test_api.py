@@ -323,7 +323,7 @@ BAD = {
     "unknown input": ("POST", "/restconf/operations/polycube:connect",
                       {"polycube:input": {"peer1": "hw1:p1", "peer2": "sf1:p2", "speed": 1}}, UNKNOWN),
     "attach": ("POST", "/restconf/operations/polycube:attach",
-               {"polycube:input": {"cube": "hw1", "port": "vb"}}, (501, None)),
+               {"polycube:input": {"cube": "hw1", "port": "vb"}}, INVALID),
     # addresses and parameters
     "bad percent": ("GET", f"{HELLO}=%zz", None, MALFORMED),
     "depth zero": ("GET", f"{HELLO}=hw1?depth=0", None, INVALID),

@@ -166,13 +166,6 @@ def test_connect_undoes_the_first_side_when_the_second_fails(net):
     assert net.configuration() == before
 
 
-def test_attach_is_refused_politely(net):
-    net.do("helloworld add hw1")
-    net.do("hw1 ports add p")
-    assert refused(net, "attach hw1 va").strip()
-    assert refused(net, "detach hw1 va").strip()
-
-
 YAML = """
 - service-name: simplebridge
   name: br1

@@ -26,7 +26,7 @@
 #define PCN_WIRE_NONE 0
 #define PCN_WIRE_DEVICE 1
 #define PCN_WIRE_CUBE 2
-#define PCN_WIRE_PASS 3 /* on into the host, or out of the device that the packet is on */
+#define PCN_WIRE_PASS 3 /* on into the host, or out of the device that the packet is on; target 0: not possible */
 #define PCN_WIRE_DIRECT 4
 
 /* Directions. */
@@ -67,6 +67,7 @@ enum pcn_drop {
 	PCN_DROP_ERROR, /* the cube failed */
 	PCN_DROP_HEADROOM, /* no room in front of the packet, or it could not be copied */
 	PCN_DROP_CONTROLLER, /* the slow path did not keep up */
+	PCN_DROP_HOST, /* the slow path cannot bring a packet to the host here: behind generic XDP */
 	PCN_DROP_REASONS = 16,
 };
 

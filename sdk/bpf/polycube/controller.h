@@ -129,7 +129,7 @@ int pcn_out(struct CTXTYPE *ctx)
 
 	if (!stats)
 		return PCN_VERDICT_DROP;
-	if (pcn_arrive(ctx, &pcn_out_config, &arrival))
+	if (pcn_arrive(ctx, pcn_out_config.entry, &arrival))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	md.traffic_class = arrival.traffic_class;
 	return pcn_leave(ctx, &pcn_out_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);

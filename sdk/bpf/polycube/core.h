@@ -158,11 +158,9 @@ struct pcn_arrival {
 	struct pcn_scratch *scratch; /* XDP: not NULL when it was looked up */
 };
 
-static __always_inline int pcn_arrive(struct CTXTYPE *ctx, const volatile struct pcn_config *config,
-				      struct pcn_arrival *arrival)
+/* `entry`: pcn_config.entry of the program, which is read once: it differs between programs of an object. */
+static __always_inline int pcn_arrive(struct CTXTYPE *ctx, __u16 entry, struct pcn_arrival *arrival)
 {
-	__u16 entry = config->entry;
-
 #ifdef POLYCUBE_XDP
 	__u32 zero = 0;
 
@@ -239,7 +237,7 @@ static __always_inline int pcn_leave(struct CTXTYPE *ctx, const volatile struct 
 	if (kind == PCN_WIRE_DEVICE)
 		return pcn_transmit(wire);
 	if (exit == PCN_CHAIN_EXIT && kind == PCN_WIRE_PASS)
-		return pcn_let_go(ctx, wire);
+		return wire->target ? pcn_let_go(ctx, wire) : pcn_drop(stats, PCN_DROP_HOST);
 	if (pcn_send_along(ctx, md, arrival, wire->port))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	if (exit == PCN_OWN_EXIT)

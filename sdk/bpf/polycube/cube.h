@@ -38,7 +38,7 @@ int pcn_ingress(struct CTXTYPE *ctx)
 
 	if (unlikely(!stats))
 		return PCN_VERDICT_DROP;
-	if (unlikely(pcn_arrive(ctx, &pcn_config, &arrival)))
+	if (unlikely(pcn_arrive(ctx, pcn_config.entry, &arrival)))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;

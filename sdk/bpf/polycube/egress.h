@@ -39,6 +39,7 @@ static __always_inline int pcn_is_let_go(struct CTXTYPE *ctx)
 SEC(PCN_SECTION)
 int pcn_egress(struct CTXTYPE *ctx)
 {
+	__u16 entry = pcn_egress_config.entry;
 	__u32 zero = 0;
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
 	struct pcn_arrival arrival = {};
@@ -46,9 +47,9 @@ int pcn_egress(struct CTXTYPE *ctx)
 
 	if (unlikely(!stats))
 		return PCN_VERDICT_DROP;
-	if (pcn_egress_config.entry && pcn_is_let_go(ctx))
+	if (entry && pcn_is_let_go(ctx))
 		return PCN_VERDICT_STACK;
-	if (unlikely(pcn_arrive(ctx, &pcn_egress_config, &arrival)))
+	if (unlikely(pcn_arrive(ctx, entry, &arrival)))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;

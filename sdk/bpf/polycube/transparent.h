@@ -22,6 +22,7 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 SEC(PCN_SECTION)
 int pcn_ingress(struct CTXTYPE *ctx)
 {
+	__u16 entry = pcn_config.entry;
 	__u32 zero = 0;
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
 	struct pcn_arrival arrival = {};
@@ -29,9 +30,9 @@ int pcn_ingress(struct CTXTYPE *ctx)
 
 	if (unlikely(!stats))
 		return PCN_VERDICT_DROP;
-	if (pcn_config.entry && pcn_is_let_go(ctx))
+	if (entry && pcn_is_let_go(ctx))
 		return PCN_VERDICT_STACK;
-	if (unlikely(pcn_arrive(ctx, &pcn_config, &arrival)))
+	if (unlikely(pcn_arrive(ctx, entry, &arrival)))
 		return pcn_drop(stats, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;

@@ -90,7 +90,7 @@ class Host {
   /// Sends a packet, received or made from nothing. Of a cube with ports: egress sends it out of the port, behind
   /// handle_tx; ingress handles it as if it had been received on the port. Of a transparent cube `port_index` is that of
   /// "ingress" or "egress" (PacketIn::port_index): egress lets it go on in that direction, ingress handles it anew, by
-  /// handle_rx or handle_tx. What leads nowhere is counted as dropped by the fast path. Errors: invalid_value (shorter than
+  /// handle_rx or handle_tx. (Behind generic XDP the host cannot be reached: counted as no-way-to-host.) What leads nowhere is counted as dropped by the fast path. Errors: invalid_value (shorter than
   /// an Ethernet header, longer than 65,535 bytes), operation_not_supported (before the first commit(), or without a slow
   /// path), system.
   [[nodiscard]] virtual Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
