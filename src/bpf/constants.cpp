@@ -8,71 +8,47 @@
 #include <optional>
 #include <vector>
 
+#include "bpf/instruction.h"
+
 namespace polycube::bpf {
 
 namespace {
 
-constexpr std::uint8_t load_address = BPF_LD | BPF_IMM | BPF_DW;  // takes two instructions
-
-/// What each register holds at one place of the program: an offset in the read-only data, or something else.
-class Addresses {
- public:
-  [[nodiscard]] std::optional<std::int64_t> of(unsigned reg) const { return offsets_.at(reg); }
-  void set(unsigned reg, std::optional<std::int64_t> offset) { offsets_.at(reg) = offset; }
-  void forget_all() { offsets_.fill(std::nullopt); }
-  void forget_caller_saved() { std::fill_n(offsets_.begin(), 6, std::nullopt); }
-
- private:
-  std::array<std::optional<std::int64_t>, 16> offsets_;
+/// What a register holds, if that is known.
+struct Content {
+  std::optional<std::int64_t> offset;  ///< in the read-only data, of which it holds an address
+  std::optional<std::uint64_t> value;
+  bool operator==(const Content&) const = default;
 };
 
-// Newer instructions may jump or write where this pass does not look.
-bool is_understood(const bpf_insn& instruction) {
-  constexpr int sign_extending = 0x80;  // BPF_MEMSX
-  const int mode = BPF_MODE(instruction.code);
-  switch (BPF_CLASS(instruction.code)) {
-    case BPF_LD: return mode == BPF_IMM || mode == BPF_ABS || mode == BPF_IND;
-    case BPF_LDX: return mode == BPF_MEM || mode == sign_extending;
-    case BPF_ST: return mode == BPF_MEM;
-    case BPF_STX: return mode == BPF_MEM || mode == BPF_ATOMIC;
-    case BPF_JMP: return BPF_OP(instruction.code) != BPF_JA || BPF_SRC(instruction.code) == BPF_K;
-    default: return true;
+/// What each register holds at one place of the program.
+class Registers {
+ public:
+  [[nodiscard]] const Content& of(unsigned reg) const { return contents_.at(reg); }
+  void set(unsigned reg, const Content& content) { contents_.at(reg) = content; }
+  void forget(unsigned reg) { contents_.at(reg) = {}; }
+  void forget_caller_saved() { std::fill_n(contents_.begin(), 6, Content{}); }
+  /// Keeps what is known here and there. Returns whether that is less than it was.
+  bool meet(const Registers& other) {
+    bool changed = false;
+    for (std::size_t reg = 0; reg < contents_.size(); reg++) {
+      if (contents_[reg] == Content{} || contents_[reg] == other.contents_[reg]) continue;
+      contents_[reg] = {};
+      changed = true;
+    }
+    return changed;
   }
-}
 
-bool is_understood(std::span<const bpf_insn> code) {
-  for (std::size_t i = 0; i < code.size(); i++) {
-    if (!is_understood(code[i])) return false;
-    if (code[i].code == load_address) i++;
-  }
-  return true;
-}
-
-bool is_jump(const bpf_insn& instruction) {
-  const auto kind = BPF_CLASS(instruction.code);
-  return (kind == BPF_JMP || kind == BPF_JMP32) && BPF_OP(instruction.code) != BPF_CALL &&
-         BPF_OP(instruction.code) != BPF_EXIT;
-}
+ private:
+  std::array<Content, 16> contents_;
+};
 
 // Where control may come from elsewhere than the instruction before: targets of jumps and first instructions of functions.
 std::vector<bool> find_targets(std::span<const bpf_insn> code) {
   std::vector<bool> targets(code.size(), false);
-  const auto mark = [&](std::int64_t target) {
-    if (target >= 0 && target < static_cast<std::int64_t>(code.size()))
-      targets[static_cast<std::size_t>(target)] = true;
-  };
   for (std::size_t i = 0; i < code.size(); i++) {
-    const bpf_insn& instruction = code[i];
-    const auto next = static_cast<std::int64_t>(i) + 1;
-    const bool local_call = instruction.code == (BPF_JMP | BPF_CALL) && instruction.src_reg == BPF_PSEUDO_CALL;
-    if (is_jump(instruction)) {
-      mark(next + (instruction.code == (BPF_JMP32 | BPF_JA) ? instruction.imm : instruction.off));
-    } else if (local_call) {
-      mark(next + instruction.imm);
-    } else if (instruction.code == load_address) {
-      if (instruction.src_reg == BPF_PSEUDO_FUNC) mark(next + instruction.imm);
-      i++;
-    }
+    if (const auto goes = target(code, i)) targets[static_cast<std::size_t>(*goes)] = true;
+    if (code[i].code == load_address) i++;
   }
   return targets;
 }
@@ -103,103 +79,156 @@ std::optional<bpf_insn> as_immediate(const bpf_insn& load, std::int64_t offset, 
                   .imm = immediate};
 }
 
-bool reads(const bpf_insn& instruction, unsigned reg) {
-  switch (BPF_CLASS(instruction.code)) {
-    case BPF_LD: return instruction.code != load_address;
-    case BPF_LDX: return instruction.src_reg == reg;
-    case BPF_ST: return instruction.dst_reg == reg;
-    case BPF_ALU:
-    case BPF_ALU64:
-      if (BPF_SRC(instruction.code) == BPF_X && instruction.src_reg == reg) return true;
-      return instruction.dst_reg == reg && BPF_OP(instruction.code) != BPF_MOV;
-    case BPF_JMP:
-      if (BPF_OP(instruction.code) == BPF_CALL) return reg >= 1 && reg <= 5;
-      return true;
-    default: return true;
+template <typename Unsigned, typename Signed>
+std::optional<bool> compare(int operation, Unsigned left, Unsigned right) {
+  switch (operation) {
+    case BPF_JEQ: return left == right;
+    case BPF_JNE: return left != right;
+    case BPF_JGT: return left > right;
+    case BPF_JGE: return left >= right;
+    case BPF_JLT: return left < right;
+    case BPF_JLE: return left <= right;
+    case BPF_JSET: return (left & right) != 0;
+    case BPF_JSGT: return static_cast<Signed>(left) > static_cast<Signed>(right);
+    case BPF_JSGE: return static_cast<Signed>(left) >= static_cast<Signed>(right);
+    case BPF_JSLT: return static_cast<Signed>(left) < static_cast<Signed>(right);
+    case BPF_JSLE: return static_cast<Signed>(left) <= static_cast<Signed>(right);
+    default: return std::nullopt;
   }
 }
 
-bool writes(const bpf_insn& instruction, unsigned reg) {
-  switch (BPF_CLASS(instruction.code)) {
-    case BPF_LD:
-    case BPF_LDX:
-    case BPF_ALU:
-    case BPF_ALU64: return instruction.dst_reg == reg;
-    default: return false;
-  }
+// Whether a conditional jump is taken, if that is known.
+std::optional<bool> is_taken(const bpf_insn& jump, const Registers& registers) {
+  const auto value = registers.of(jump.dst_reg).value;
+  if (is_unconditional(jump) || BPF_SRC(jump.code) != BPF_K || !value) return std::nullopt;
+  if (BPF_CLASS(jump.code) == BPF_JMP32)
+    return compare<std::uint32_t, std::int32_t>(BPF_OP(jump.code), static_cast<std::uint32_t>(*value),
+                                                static_cast<std::uint32_t>(jump.imm));
+  return compare<std::uint64_t, std::int64_t>(BPF_OP(jump.code), *value,
+                                              static_cast<std::uint64_t>(std::int64_t{jump.imm}));
 }
 
-// Whether a register is overwritten before anything reads it, as far as the code runs straight on.
-bool is_unused(std::span<const bpf_insn> code, const std::vector<bool>& targets, std::size_t from, unsigned reg) {
-  for (std::size_t i = from; i < code.size() && !targets[i]; i++) {
-    if (reads(code[i], reg)) return false;
-    if (writes(code[i], reg)) return true;
-    if (code[i].code == load_address) i++;
-  }
-  return false;
+// What a move of an immediate puts into its register.
+std::uint64_t value_of(const bpf_insn& move) {
+  return BPF_CLASS(move.code) == BPF_ALU ? std::uint64_t{static_cast<std::uint32_t>(move.imm)}
+                                         : static_cast<std::uint64_t>(std::int64_t{move.imm});
 }
 
-void remove_unused_addresses(std::span<bpf_insn> code, const ReadOnlyData& data, const std::vector<bool>& targets) {
-  constexpr bpf_insn no_operation{.code = BPF_JMP | BPF_JA, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0};
-  for (std::size_t i = 0; i + 1 < code.size(); i++) {
-    if (code[i].code != load_address) continue;
-    const bool ours = code[i].src_reg == BPF_PSEUDO_MAP_VALUE && code[i].imm == data.map;
-    if (ours && is_unused(code, targets, i + 2, code[i].dst_reg)) code[i] = code[i + 1] = no_operation;
-    i++;
-  }
-}
-
-void follow_arithmetic(const bpf_insn& instruction, Addresses& registers) {
-  std::optional<std::int64_t> result;
+Content result_of_arithmetic(const bpf_insn& instruction, const Registers& registers) {
+  const auto kind = BPF_CLASS(instruction.code);
+  if (BPF_OP(instruction.code) == BPF_MOV && BPF_SRC(instruction.code) == BPF_K)
+    return {.offset = {}, .value = value_of(instruction)};
+  if (kind != BPF_ALU64) return {};
   if (instruction.code == (BPF_ALU64 | BPF_MOV | BPF_X) && instruction.off == 0)
-    result = registers.of(instruction.src_reg);
-  else if (instruction.code == (BPF_ALU64 | BPF_ADD | BPF_K) && registers.of(instruction.dst_reg))
-    result = *registers.of(instruction.dst_reg) + instruction.imm;
-  registers.set(instruction.dst_reg, result);
+    return registers.of(instruction.src_reg);
+  const auto offset = registers.of(instruction.dst_reg).offset;
+  if (instruction.code == (BPF_ALU64 | BPF_ADD | BPF_K) && offset)
+    return {.offset = *offset + instruction.imm, .value = {}};
+  return {};
 }
 
-}  // namespace
+/// Constants followed through a program, along the ways that can be taken.
+/// Source: Wegman and Zadeck, Constant Propagation with Conditional Branches, 1991.
+class Folding {
+ public:
+  Folding(std::span<bpf_insn> code, const ReadOnlyData& data)
+      : code_(code), data_(data), starts_(find_targets(code)), known_(code.size()) {}
 
-void fold_constants(std::span<bpf_insn> code, const ReadOnlyData& data) {
-  if (!is_understood(code)) return;
-  const std::vector<bool> targets = find_targets(code);
-  Addresses registers;
-  for (std::size_t i = 0; i < code.size(); i++) {
-    if (targets[i]) registers.forget_all();
-    bpf_insn& instruction = code[i];
+  void run() {
+    reach(0, {});
+    while (!waiting_.empty()) {
+      const std::size_t start = waiting_.back();
+      waiting_.pop_back();
+      follow(start, false);
+    }
+    for (std::size_t start = 0; start < code_.size(); start++)
+      if (known_[start]) follow(start, true);
+  }
+
+ private:
+  // Straight on from a start to the next one, or to where it ends.
+  void follow(std::size_t start, bool rewrite) {
+    Registers registers = *known_[start];
+    for (std::size_t i = start; i < code_.size(); i++) {
+      if (i != start && starts_[i]) {
+        if (!rewrite) reach(i, registers);
+        return;
+      }
+      bpf_insn& instruction = code_[i];
+      if (is_exit(instruction)) return;
+      if (names_function(instruction) && !rewrite) reach(static_cast<std::size_t>(*target(code_, i)), {});
+      if (is_jump(instruction)) {
+        const auto taken = is_unconditional(instruction) ? std::optional(true) : is_taken(instruction, registers);
+        if (!rewrite && taken != false) reach(static_cast<std::size_t>(*target(code_, i)), registers);
+        if (rewrite && taken && !is_unconditional(instruction)) decide(instruction, *taken);
+        if (taken == true) return;
+      } else {
+        step(i, registers, rewrite);
+      }
+      if (instruction.code == load_address) i++;
+    }
+  }
+
+  void reach(std::size_t start, const Registers& registers) {
+    if (!known_[start])
+      known_[start] = registers;
+    else if (!known_[start]->meet(registers))
+      return;
+    waiting_.push_back(start);
+  }
+
+  static void decide(bpf_insn& jump, bool taken) {
+    const __s16 offset = taken ? jump.off : __s16{0};
+    jump = no_operation;
+    jump.off = offset;
+  }
+
+  // What an instruction does to the registers.
+  void step(std::size_t i, Registers& registers, bool rewrite) {
+    bpf_insn& instruction = code_[i];
     switch (BPF_CLASS(instruction.code)) {
       case BPF_LD:
-        if (instruction.code == load_address && i + 1 < code.size()) {
-          const bool ours = instruction.src_reg == BPF_PSEUDO_MAP_VALUE && instruction.imm == data.map;
-          registers.set(instruction.dst_reg, ours ? std::optional<std::int64_t>(code[i + 1].imm) : std::nullopt);
-          i++;
+        if (instruction.code == load_address) {
+          const bool ours = instruction.src_reg == BPF_PSEUDO_MAP_VALUE && instruction.imm == data_.map;
+          registers.set(instruction.dst_reg, ours ? Content{.offset = code_[i + 1].imm, .value = {}} : Content{});
         } else {
           registers.forget_caller_saved();
         }
         break;
-      case BPF_LDX: {
-        const auto address = registers.of(instruction.src_reg);
-        const bool plain = BPF_MODE(instruction.code) == BPF_MEM;
-        registers.set(instruction.dst_reg, std::nullopt);
-        if (!address || !plain) break;
-        if (const auto immediate = as_immediate(instruction, *address + instruction.off, data.bytes))
-          instruction = *immediate;
-        break;
-      }
+      case BPF_LDX: load(instruction, registers, rewrite); break;
       case BPF_STX:
         if (BPF_MODE(instruction.code) == BPF_ATOMIC)  // may fetch or load into any of these
           for (const unsigned reg : {unsigned{instruction.dst_reg}, unsigned{instruction.src_reg}, unsigned{BPF_REG_0}})
-            registers.set(reg, std::nullopt);
+            registers.forget(reg);
         break;
       case BPF_ALU:
-      case BPF_ALU64: follow_arithmetic(instruction, registers); break;
-      case BPF_JMP:
-        if (BPF_OP(instruction.code) == BPF_CALL) registers.forget_caller_saved();
-        break;
+      case BPF_ALU64: registers.set(instruction.dst_reg, result_of_arithmetic(instruction, registers)); break;
+      case BPF_JMP: registers.forget_caller_saved(); break;  // a call
       default: break;
     }
   }
-  remove_unused_addresses(code, data, targets);
+
+  void load(bpf_insn& instruction, Registers& registers, bool rewrite) const {
+    const auto address = registers.of(instruction.src_reg).offset;
+    registers.forget(instruction.dst_reg);
+    if (!address || BPF_MODE(instruction.code) != BPF_MEM) return;
+    const auto immediate = as_immediate(instruction, *address + instruction.off, data_.bytes);
+    if (!immediate) return;
+    registers.set(instruction.dst_reg, {.offset = {}, .value = value_of(*immediate)});
+    if (rewrite) instruction = *immediate;
+  }
+
+  std::span<bpf_insn> code_;
+  const ReadOnlyData& data_;
+  std::vector<bool> starts_;
+  std::vector<std::optional<Registers>> known_;  ///< at starts that can be reached
+  std::vector<std::size_t> waiting_;
+};
+
+}  // namespace
+
+void fold_constants(std::span<bpf_insn> code, const ReadOnlyData& data) {
+  if (!code.empty() && is_understood(code)) Folding(code, data).run();
 }
 
 }  // namespace polycube::bpf

@@ -17,6 +17,7 @@ struct Data {
   std::uint32_t c = 0x89abcdef;
   std::uint64_t d = 5;
   std::uint64_t e = 0x1'0000'0000;
+  std::int64_t f = -3;
 } const data;
 
 std::vector<bpf_insn> address(__u8 reg, int offset, int map = read_only_map) {
@@ -31,8 +32,6 @@ bpf_insn instruction(int code, __u8 destination, __u8 source = 0, __s16 offset =
 bpf_insn load(int size, __u8 destination, __u8 source, std::size_t offset) {
   return instruction(BPF_LDX | BPF_MEM | size, destination, source, static_cast<__s16>(offset));
 }
-
-const bpf_insn nothing = instruction(BPF_JMP | BPF_JA, 0);
 
 std::vector<bpf_insn> program(std::initializer_list<std::vector<bpf_insn>> parts) {
   std::vector<bpf_insn> code;
@@ -54,26 +53,67 @@ testing::AssertionResult equal(const std::vector<bpf_insn>& actual, const std::v
   return testing::AssertionSuccess();
 }
 
-TEST(FoldConstants, ALoadBecomesAMoveAndItsAddressGoes) {
-  EXPECT_TRUE(equal(folded(program({address(1, 0), {load(BPF_H, 1, 1, offsetof(Data, a))}})),
-                    {nothing, nothing, instruction(BPF_ALU | BPF_MOV | BPF_K, 1, 0, 0, 0x1234)}));
-}
-
-TEST(FoldConstants, AnAddressGoesWhenNothingReadsItAnyMore) {
+TEST(FoldConstants, ALoadBecomesAMove) {
   EXPECT_TRUE(equal(folded(program({address(1, 0), {load(BPF_H, 2, 1, offsetof(Data, b)), load(BPF_W, 1, 1, 4)}})),
-                    {nothing, nothing, instruction(BPF_ALU | BPF_MOV | BPF_K, 2, 0, 0, 0xffff),
-                     instruction(BPF_ALU | BPF_MOV | BPF_K, 1, 0, 0, static_cast<int>(data.c))}));
+                    program({address(1, 0),
+                             {instruction(BPF_ALU | BPF_MOV | BPF_K, 2, 0, 0, 0xffff),
+                              instruction(BPF_ALU | BPF_MOV | BPF_K, 1, 0, 0, static_cast<int>(data.c))}})));
 }
 
-TEST(FoldConstants, AnAddressStaysWhenItMayBeRead) {
-  const auto immediate = instruction(BPF_ALU | BPF_MOV | BPF_K, 2, 0, 0, 0x1234);
-  const auto overwrite = instruction(BPF_ALU64 | BPF_MOV | BPF_K, 1);
-  for (const bpf_insn& use :
-       {instruction(BPF_JMP | BPF_CALL, 0, 0, 0, 5), instruction(BPF_STX | BPF_MEM | BPF_DW, 10, 1, -8),
-        instruction(BPF_JMP | BPF_JEQ | BPF_K, 3, 0, 1, 0), instruction(BPF_ALU64 | BPF_ADD | BPF_X, 3, 1)})
-    EXPECT_TRUE(equal(folded(program({address(1, 0), {load(BPF_H, 2, 1, 0), use, overwrite}})),
-                      program({address(1, 0), {immediate, use, overwrite}})))
-        << int{use.code};
+// Each condition for data.c (0x89abcdef), data.a (0x1234) and data.f (-3, 64 bits): taken or not.
+TEST(FoldConstants, JumpsOnKnownValuesAreDecided) {
+  struct Case {
+    int size;
+    std::size_t offset;
+    int jump;
+    int immediate;
+    bool taken;
+  };
+  const int minus_one = -1;
+  const Case cases[] = {
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JEQ, 0x1234, true},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JEQ, 0x1235, false},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JNE, 0x1234, false},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JGT, 0x1233, true},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JGT, 0x1234, false},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JGE, 0x1234, true},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JLT, 0x1234, false},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JLE, 0x1234, true},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JSET, 0x1000, true},
+      {BPF_H, offsetof(Data, a), BPF_JMP | BPF_JSET, 0x0001, false},
+      // 32 bits are positive in 64, negative in 32.
+      {BPF_W, offsetof(Data, c), BPF_JMP | BPF_JSGT, 0, true},
+      {BPF_W, offsetof(Data, c), BPF_JMP32 | BPF_JSGT, 0, false},
+      {BPF_W, offsetof(Data, c), BPF_JMP32 | BPF_JSLT, 0, true},
+      {BPF_W, offsetof(Data, c), BPF_JMP32 | BPF_JSGE, minus_one, false},
+      {BPF_W, offsetof(Data, c), BPF_JMP32 | BPF_JSLE, minus_one, true},
+      {BPF_W, offsetof(Data, c), BPF_JMP32 | BPF_JLT, minus_one, true},
+      // An immediate is extended with its sign.
+      {BPF_W, offsetof(Data, c), BPF_JMP | BPF_JEQ, static_cast<int>(data.c), false},
+      {BPF_W, offsetof(Data, c), BPF_JMP32 | BPF_JEQ, static_cast<int>(data.c), true},
+      {BPF_DW, offsetof(Data, f), BPF_JMP | BPF_JSLT, -2, true},
+      {BPF_DW, offsetof(Data, f), BPF_JMP | BPF_JGT, -4, true},
+      {BPF_DW, offsetof(Data, f), BPF_JMP | BPF_JLT, 5, false},
+  };
+  for (const Case& one : cases) {
+    const auto code =
+        folded(program({address(1, 0),
+                        {load(one.size, 1, 1, one.offset), instruction(one.jump | BPF_K, 1, 0, 1, one.immediate),
+                         instruction(BPF_ALU64 | BPF_MOV | BPF_K, 0), instruction(BPF_JMP | BPF_EXIT, 0)}}));
+    EXPECT_TRUE(same(code[3], instruction(BPF_JMP | BPF_JA, 0, 0, one.taken ? 1 : 0)))
+        << one.jump << ' ' << one.immediate;
+  }
+}
+
+TEST(FoldConstants, JumpsOnWhatIsNotKnownStay) {
+  const auto back = instruction(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, -1, 0x1234);
+  for (const auto& code :
+       {program({address(1, 0), {load(BPF_H, 2, 1, 0), instruction(BPF_JMP | BPF_JEQ | BPF_X, 2, 3, 0)}}),
+        program({address(1, 0), {load(BPF_H, 2, 1, 0), instruction(BPF_JMP | BPF_JEQ | BPF_K, 3, 0, 0)}}),
+        program({address(1, 0), {load(BPF_H, 1, 1, 0), instruction(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, 1), back}})}) {
+    const auto after = folded(code);
+    EXPECT_TRUE(same(after.back(), code.back()));
+  }
 }
 
 TEST(FoldConstants, AddressesAreFollowedThroughCopiesAndSums) {
@@ -105,11 +145,37 @@ TEST(FoldConstants, WhatIsNotKnownStays) {
   for (std::size_t i = 0; i < programs.size(); i++) EXPECT_TRUE(equal(folded(programs[i]), programs[i])) << i;
 }
 
-TEST(FoldConstants, ARegisterThatComesFromTwoPlacesIsNotKnown) {
+TEST(FoldConstants, ARegisterThatComesFromTwoPlacesIsKnownWhenBothAgree) {
   // if r2 == 0 goto the load, with another address in r1
-  const auto code = program(
-      {address(1, 0), {instruction(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 2, 0)}, address(1, 2), {load(BPF_H, 1, 1, 0)}});
-  EXPECT_TRUE(equal(folded(code), code));
+  const auto two = [](int second) {
+    return program({address(1, 0),
+                    {instruction(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 2, 0)},
+                    address(1, second),
+                    {load(BPF_H, 1, 1, 0)}});
+  };
+  EXPECT_TRUE(equal(folded(two(2)), two(2)));
+  EXPECT_TRUE(same(folded(two(0)).back(), instruction(BPF_ALU | BPF_MOV | BPF_K, 1, 0, 0, 0x1234)));
+}
+
+TEST(FoldConstants, WaysThatAreNotTakenDoNotCount) {
+  // r1 = a; r2 = 0; if r2 == 0 goto the load, past r1 = b
+  const auto code =
+      program({address(1, 0),
+               {instruction(BPF_ALU64 | BPF_MOV | BPF_K, 2), instruction(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 2, 0)},
+               address(1, 2),
+               {load(BPF_H, 3, 1, 0)}});
+  const auto after = folded(code);
+  EXPECT_TRUE(same(after[3], instruction(BPF_JMP | BPF_JA, 0, 0, 2)));
+  EXPECT_TRUE(same(after.back(), instruction(BPF_ALU | BPF_MOV | BPF_K, 3, 0, 0, 0x1234)));
+}
+
+TEST(FoldConstants, WhatChangesInALoopIsNotKnown) {
+  const auto more = instruction(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, 2);
+  const auto again = instruction(BPF_JMP | BPF_JNE | BPF_K, 3, 0, -4, 0);
+  const auto code = program({address(1, 0), address(6, 0), {load(BPF_H, 2, 1, 0), load(BPF_H, 4, 6, 0), more, again}});
+  const auto after = folded(code);
+  EXPECT_TRUE(same(after[4], code[4]));
+  EXPECT_TRUE(same(after[5], instruction(BPF_ALU | BPF_MOV | BPF_K, 4, 0, 0, 0x1234)));
 }
 
 TEST(FoldConstants, RegistersOutliveCallsWhenTheirCalleeSavesThem) {

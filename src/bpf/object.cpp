@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "bpf/constants.h"
+#include "bpf/dead_code.h"
 
 namespace polycube::bpf {
 
@@ -86,7 +87,13 @@ Result<> set_constant(bpf_object* object, const std::string& name, std::span<con
 // What load() does to the instructions of the programs, once libbpf has put the maps' descriptors into them.
 struct Folding {
   const bpf_map* constants = nullptr;
-  std::map<std::string, std::vector<bpf_insn>> originals;  ///< by program
+  struct Original {
+    std::vector<bpf_insn> code;
+    // As they are loaded; libbpf has their addresses meanwhile.
+    std::vector<bpf_func_info> functions;
+    std::vector<bpf_line_info> lines;
+  };
+  std::map<std::string, Original> originals;  ///< by program
 };
 
 // libbpf hands a callback the program and nothing else.
@@ -98,13 +105,35 @@ std::span<const std::byte> initial_value(const bpf_map* map) {
   return {static_cast<const std::byte*>(bytes), bytes == nullptr ? 0 : size};
 }
 
-int fold_before_load(bpf_program* program, bpf_prog_load_opts*, long) {
-  if (current_folding == nullptr || current_folding->constants == nullptr) return 0;
+std::vector<bpf_insn> instructions_of(const bpf_program* program) {
   const bpf_insn* first = bpf_program__insns(program);
-  std::vector<bpf_insn> code(first, first + bpf_program__insn_cnt(program));
-  current_folding->originals[bpf_program__name(program)] = code;
+  return {first, first + bpf_program__insn_cnt(program)};
+}
+
+template <typename Record>
+std::vector<Record> records(const void* first, std::uint32_t count, std::uint32_t size) {
+  if (first == nullptr || size != sizeof(Record)) return {};
+  const auto* begin = static_cast<const Record*>(first);
+  return {begin, begin + count};
+}
+
+int fold_before_load(bpf_program* program, bpf_prog_load_opts* options, long) {
+  if (current_folding == nullptr || current_folding->constants == nullptr) return 0;
   const bpf_map* constants = current_folding->constants;
+  Folding::Original& original = current_folding->originals[bpf_program__name(program)];
+  std::vector<bpf_insn> code = original.code = instructions_of(program);
+  original.functions = records<bpf_func_info>(options->func_info, options->func_info_cnt, options->func_info_rec_size);
+  original.lines = records<bpf_line_info>(options->line_info, options->line_info_cnt, options->line_info_rec_size);
+  // Of another version than this was compiled for: both go, or neither fits.
+  if (original.functions.size() != options->func_info_cnt || original.lines.size() != options->line_info_cnt) return 0;
   fold_constants(code, {bpf_map__fd(constants), initial_value(constants)});
+  const Removal removal = remove_dead_code(code);
+  move_functions(removal, original.functions);
+  move_lines(removal, static_cast<std::uint32_t>(code.size()), original.lines);
+  options->func_info = original.functions.data();
+  options->func_info_cnt = static_cast<__u32>(original.functions.size());
+  options->line_info = original.lines.data();
+  options->line_info_cnt = static_cast<__u32>(original.lines.size());
   return bpf_program__set_insns(program, code.data(), code.size());
 }
 
@@ -143,11 +172,13 @@ Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& f
   const auto bytes = initial_value(location.map);
   Bytes constants(bytes.begin(), bytes.end());
   std::memcpy(constants.data() + location.offset + variant.offset, &variant.value, sizeof(variant.value));
-  std::vector<bpf_insn> code = original->second;
+  std::vector<bpf_insn> code = original->second.code;
   fold_constants(code, {bpf_map__fd(location.map), constants});
+  (void)remove_dead_code(code);
   // A load that stayed would read what is in the map.
-  const bpf_insn* base = bpf_program__insns(program);
-  if (std::memcmp(code.data(), base, code.size() * sizeof(bpf_insn)) == 0) return std::nullopt;
+  const std::vector<bpf_insn> base = instructions_of(program);
+  const auto same = [](const bpf_insn& x, const bpf_insn& y) { return std::memcmp(&x, &y, sizeof(x)) == 0; };
+  if (std::equal(code.begin(), code.end(), base.begin(), base.end(), same)) return std::nullopt;
   LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = bpf_program__expected_attach_type(program));
   const int fd = bpf_prog_load(bpf_program__type(program), variant.program.c_str(), "Dual BSD/GPL", code.data(),
                                code.size(), &options);
