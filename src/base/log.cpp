@@ -31,4 +31,12 @@ void start(spdlog::level::level_enum level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void write(spdlog::level::level_enum level, std::string_view text, std::chrono::system_clock::time_point time) {
+  const spdlog::logger& own = *spdlog::default_logger_raw();
+  spdlog::logger lines(own.name(), own.sinks().begin(), own.sinks().end());
+  lines.set_level(spdlog::level::trace);
+  lines.flush_on(spdlog::level::trace);
+  lines.log(time, {}, level, text);
+}
+
 }  // namespace polycube::log

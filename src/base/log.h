@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <string_view>
 
 #include "base/result.h"
@@ -16,6 +17,10 @@ namespace polycube::log {
 
 /// Directs spdlog's default logger to standard error in the project's format.
 void start(spdlog::level::level_enum level);
+
+/// Writes a line that a level other than the process's own has let through: a cube has a loglevel of its own.
+void write(spdlog::level::level_enum level, std::string_view text,
+           std::chrono::system_clock::time_point time = std::chrono::system_clock::now());
 
 using spdlog::critical;
 using spdlog::debug;

@@ -39,9 +39,11 @@ TEST(Log, WritesLinesOfItsLevelAndAboveToStandardError) {
   debug("not shown");
   info("cube {} created", "sf1");
   warn("device {} is gone", "veth1");
+  write(spdlog::level::trace, "[sf1] shown", std::chrono::system_clock::time_point(std::chrono::hours(24)));
   std::string text = testing::internal::GetCapturedStderr();
   EXPECT_THAT(text, testing::MatchesRegex("[0-9-]+T[0-9:.]+[+-][0-9:]+ info +cube sf1 created\n"
-                                          "[0-9-]+T[0-9:.]+[+-][0-9:]+ warning +device veth1 is gone\n"));
+                                          "[0-9-]+T[0-9:.]+[+-][0-9:]+ warning +device veth1 is gone\n"
+                                          "1970-01-0[12]T[0-9:.]+[+-][0-9:]+ trace +.sf1. shown\n"));
 }
 
 }  // namespace
