@@ -25,12 +25,11 @@ Result<RingBuffer> RingBuffer::open(const Map& map, Visit visit) {
 
 int RingBuffer::poll_fd() const { return ring_buffer__epoll_fd(ring_.get()); }
 
-Result<bool> RingBuffer::consume(std::size_t budget) {
+Result<std::size_t> RingBuffer::consume(std::size_t budget) {
   reader_->budget = budget;
   const int count = ring_buffer__consume(ring_.get());
-  if (count == -ECANCELED) return true;
-  if (count < 0) return fail_errno(-count, "cannot read a ring buffer");
-  return false;
+  if (count < 0 && count != -ECANCELED) return fail_errno(-count, "cannot read a ring buffer");
+  return budget - reader_->budget;
 }
 
 }  // namespace polycube::bpf

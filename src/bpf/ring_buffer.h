@@ -25,8 +25,8 @@ class RingBuffer {
   /// Readable while there are records: for epoll.
   [[nodiscard]] int poll_fd() const;
 
-  /// Hands at most `budget` records to `visit`, which may keep none of the bytes. Returns whether the budget was used up.
-  [[nodiscard]] Result<bool> consume(std::size_t budget);
+  /// Hands at most `budget` records to `visit`, which may keep none of the bytes. Returns how many there were.
+  [[nodiscard]] Result<std::size_t> consume(std::size_t budget);
 
  private:
   struct Reader {

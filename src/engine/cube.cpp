@@ -174,13 +174,8 @@ Result<MapAccess> Cube::map(const std::string& table) const {
   return MapAccess{found->second};
 }
 
-const bpf::Map* Cube::injector_map() const {
-  auto map = maps_.find("pcn_injector");
-  return map == maps_.end() ? nullptr : &map->second;
-}
-
-const bpf::Map* Cube::controller_ring() const {
-  auto map = maps_.find("pcn_controller");
+const bpf::Map* Cube::shared(const std::string& name) const {
+  auto map = maps_.find(name);
   return map == maps_.end() ? nullptr : &map->second;
 }
 
@@ -198,6 +193,11 @@ Result<pcn_stats> Cube::total() const {
   }
   std::memcpy(&sum, counters, sizeof(sum));
   return sum;
+}
+
+Result<std::uint64_t> Cube::lost_log_lines() const {
+  PCN_ASSIGN(const pcn_stats sum, total());
+  return sum.lost_log_lines;
 }
 
 Result<CubeStatistics> Cube::statistics(const std::vector<std::uint16_t>& ports) const {

@@ -19,6 +19,7 @@
 
 #include "engine/map_access.h"
 #include "engine/package.h"
+#include "engine/slow_path.h"
 #include "engine/table_access.h"
 #include "topology/wiring.h"
 
@@ -115,9 +116,14 @@ class Cube {
   /// Any table of the cube's own, bound or not. Errors: data_missing.
   [[nodiscard]] Result<MapAccess> map(const std::string& table) const;
   /// The device map of an XDP cube that floods, whose element is the injector, else null.
-  [[nodiscard]] const bpf::Map* injector_map() const;
+  [[nodiscard]] const bpf::Map* injector_map() const { return shared("pcn_injector"); }
   /// The ring in which packets for the slow path come, else null.
-  [[nodiscard]] const bpf::Map* controller_ring() const;
+  [[nodiscard]] const bpf::Map* controller_ring() const { return shared("pcn_controller"); }
+  /// The ring with the lines that the fast path logs, else null.
+  [[nodiscard]] const bpf::Map* log_ring() const { return shared("pcn_log_ring"); }
+
+  /// Lines that found no room there.
+  [[nodiscard]] Result<std::uint64_t> lost_log_lines() const;
 
   [[nodiscard]] Result<CubeStatistics> statistics(const std::vector<std::uint16_t>& ports) const;
   /// A port with this index begins to count from zero.
@@ -134,6 +140,7 @@ class Cube {
   Cube(Panel& panel, Panel& tc_panel, PanelSlot slot, const Package& package, topology::Hook hook)
       : panel_(&panel), tc_panel_(&tc_panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
   [[nodiscard]] Result<> set_slots(const CubePrograms& programs) const;
+  [[nodiscard]] const bpf::Map* shared(const std::string& name) const;  ///< with the engine; null when there is none
   [[nodiscard]] Result<pcn_stats> total() const;
   [[nodiscard]] bool is_host_gate(const CubeGate& gate) const;
   [[nodiscard]] Result<> load_own(const CubeConstants& constants, const std::vector<CubeGate>& gates,
@@ -155,6 +162,9 @@ class Cube {
   std::map<std::string, bpf::Map> maps_;
   CubePrograms programs_;
   std::map<std::uint16_t, PortStatistics> counted_before_;
+
+ public:
+  SlowPath::Subscription log;  ///< delivers the lines; kept by the engine, first to go
 };
 
 }  // namespace polycube::engine

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "engine/log_reader.h"
 #include "engine/port_names.h"
 
 namespace polycube::engine {
@@ -279,6 +280,25 @@ Result<> Engine::load(const std::string& name, Staged& staged) {
   return {};
 }
 
+// From the beginning: lines are logged as soon as there are packets.
+Result<> Engine::follow_log(const std::string& name, Cube& cube) {
+  if (cube.log_ring() == nullptr) return {};
+  const auto reader = std::make_shared<LogReader>(
+      name, [&cube] { return cube.lost_log_lines().value_or(0); },
+      [](spdlog::level::level_enum level, const std::string& text, std::chrono::system_clock::time_point time) {
+        log::write(level, text, time);
+      });
+  PCN_ASSIGN(
+      cube.log,
+      slow_path_->subscribe(
+          *cube.log_ring(),
+          SlowPath::Reader{
+              .record = [reader](std::span<const std::byte> line) { reader->read(line, LogReader::Clock::now()); },
+              .pause = std::chrono::milliseconds(20),
+              .served = [reader] { return reader->report(LogReader::Clock::now()); }}));
+  return {};
+}
+
 Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
   for (const auto& [name, cube] : transaction.after.cubes) {
     if (stays(transaction, name)) continue;
@@ -306,6 +326,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     if (!created && constants == running.constants) continue;
     staged.loads.emplace(name, Staged::Load{std::move(constants), {}});
     if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
+    if (created) PCN_TRY(follow_log(name, running));
     if (created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
       PCN_TRY(device->put_into(*running.injector_map()));

@@ -75,6 +75,7 @@ class Engine {
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> attach_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> load(const std::string& name, Staged& staged);
+  [[nodiscard]] Result<> follow_log(const std::string& name, Cube& cube);
   void make_way(const Transaction& transaction, const topology::Gate& gate, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
   enum class WireChange { gains, loses, other };

@@ -72,11 +72,18 @@ SlowPath::~SlowPath() {
 }
 
 Result<SlowPath::Subscription> SlowPath::subscribe(const bpf::Map& ring, Handler handler) {
+  Reader reader;
+  reader.record = [handler = std::move(handler)](std::span<const std::byte> record) {
+    if (auto packet = parse_packet_in(record)) handler(*packet);
+  };
+  return subscribe(ring, std::move(reader));
+}
+
+Result<SlowPath::Subscription> SlowPath::subscribe(const bpf::Map& ring, Reader reader) {
   auto listener = std::make_shared<Listener>();
-  PCN_ASSIGN(listener->ring,
-             bpf::RingBuffer::open(ring, [handler = std::move(handler), listener = listener.get()](auto record) {
-               if (listener->ended) return;
-               if (auto packet = parse_packet_in(record)) handler(*packet);
+  listener->reader = std::move(reader);
+  PCN_ASSIGN(listener->ring, bpf::RingBuffer::open(ring, [listener = listener.get()](auto record) {
+               if (!listener->ended) listener->reader.record(record);
              }));
   const std::lock_guard lock(mutex_);
   const std::uint64_t id = next_id_++;
@@ -100,21 +107,49 @@ void SlowPath::end(std::uint64_t id) {
     return;
   }
   const std::lock_guard wait_for_handler(listener->running);
+  constexpr std::size_t whole_ring = 1 << 16;  // records; more may come meanwhile
+  if (listener->reader.pause.count() > 0) (void)listener->ring.consume(whole_ring);
   listener->ended = true;
+  listener->reader = {};  // what it refers to may go away now
+}
+
+std::shared_ptr<SlowPath::Listener> SlowPath::find(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  auto found = listeners_.find(id);
+  return found == listeners_.end() ? nullptr : found->second;
+}
+
+void SlowPath::listen(const Listener& listener, std::uint64_t id, bool on) const {
+  epoll_event event{};
+  if (on) event.events = EPOLLIN;
+  event.data.u64 = id;
+  epoll_ctl(poll_.get(), EPOLL_CTL_MOD, listener.ring.poll_fd(), &event);  // fails when its subscription has ended
 }
 
 void SlowPath::serve(std::uint64_t id) {
-  std::shared_ptr<Listener> listener;
-  {
-    const std::lock_guard lock(mutex_);
-    auto found = listeners_.find(id);
-    if (found == listeners_.end()) return;
-    listener = found->second;
-  }
+  const std::shared_ptr<Listener> listener = find(id);
+  if (listener == nullptr) return;
   const std::lock_guard running(listener->running);
   if (listener->ended) return;
   // What is left in the ring makes it readable again at once, after the other rings have had their turn.
   if (auto done = listener->ring.consume(budget); !done) log::error("slow path: {}", done.error().message);
+  (void)listener->reader.served();
+  if (listener->reader.pause.count() == 0) return;
+  listen(*listener, id, false);
+  (void)schedule(listener->reader.pause, [this, id] { return serve_after_pause(id); });
+}
+
+// Again and again while there are records; then they are waited for.
+std::optional<SlowPath::Clock::duration> SlowPath::serve_after_pause(std::uint64_t id) {
+  const std::shared_ptr<Listener> listener = find(id);
+  if (listener == nullptr) return std::nullopt;
+  const std::lock_guard running(listener->running);
+  if (listener->ended) return std::nullopt;
+  const auto count = listener->ring.consume(budget);
+  if (!count) log::error("slow path: {}", count.error().message);
+  if (listener->reader.served() || (count && *count > 0)) return listener->reader.pause;
+  listen(*listener, id, true);
+  return std::nullopt;
 }
 
 SlowPath::WorkId SlowPath::schedule(Clock::duration delay, Work work) {

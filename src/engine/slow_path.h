@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Packets from fast paths to their slow paths, and back.
-/// Why: what eBPF cannot do is done in user space, without one cube's packets disturbing another's: each cube has a ring of
+/// Packets from fast paths to their slow paths, and back; and the lines that fast paths log.
+/// Why: what eBPF cannot do is done in user space, without one cube's packets disturbing another's: each cube has rings of
 /// its own, and the rings are served in turn, a budget each.
 /// Invariants: everything about a packet travels with it. A cube whose slow path does not keep up loses its own packets,
 /// counted as slow-path-full by its fast path. Work that was scheduled runs among the rings, at most once in a round.
@@ -70,6 +70,17 @@ class Outlet {
 class SlowPath {
  public:
   using Handler = std::function<void(const PacketIn&)>;
+  using Clock = std::chrono::steady_clock;
+
+  /// What becomes of the records in a ring. Nothing here may throw.
+  struct Reader {
+    std::function<void(std::span<const std::byte>)> record;
+    /// A ring whose records can wait is served at most this often, so that a flood of them costs little: what finds no room
+    /// meanwhile is the fast path's loss.
+    Clock::duration pause{0};
+    /// Called when the ring was served, after a pause also without records as long as it returns true.
+    std::function<bool()> served = [] { return false; };
+  };
 
   /// Ends the delivery: after its destruction the handler is not called again, and not running, unless it is the handler
   /// itself that destroys it.
@@ -100,8 +111,9 @@ class SlowPath {
 
   /// Calls `handler` for each packet in a cube's ring, those included that are there already. The handler must not throw.
   [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Handler handler);
+  /// The same for records of any kind. Of a reader with a pause all that is in the ring is read at the end.
+  [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Reader reader);
 
-  using Clock = std::chrono::steady_clock;
   /// What is to be done when its time has come; returns how long after that time it is to be done again. It must not throw.
   using Work = std::function<std::optional<Clock::duration>()>;
   using WorkId = std::uint64_t;
@@ -115,7 +127,11 @@ class SlowPath {
  private:
   SlowPath() = default;
   void run();
+  struct Listener;
   void serve(std::uint64_t id);
+  [[nodiscard]] std::optional<Clock::duration> serve_after_pause(std::uint64_t id);
+  void listen(const Listener& listener, std::uint64_t id, bool on) const;
+  [[nodiscard]] std::shared_ptr<Listener> find(std::uint64_t id);
   void end(std::uint64_t id);
   void work();
   void arm();
@@ -123,6 +139,7 @@ class SlowPath {
   struct Listener {
     std::mutex running;
     bool ended = false;
+    Reader reader;
     bpf::RingBuffer ring;
   };
   Fd poll_;

@@ -95,7 +95,7 @@ void CubeHost::log(control::LogLevel level, std::string_view text) {
   static constexpr std::array levels{spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
                                      spdlog::level::warn,  spdlog::level::err,   spdlog::level::critical};
   const auto wanted = levels.at(static_cast<std::size_t>(level));
-  if (wanted >= threshold_.load()) spdlog::default_logger_raw()->log(wanted, "[{}] {}", name_, text);
+  if (wanted >= threshold_.load()) log::write(wanted, fmt::format("[{}] {}", name_, text));
 }
 
 CubeView CubeHost::set_view(CubeView view) {

@@ -57,6 +57,21 @@ const Service& slow_prober() {
   return *service;
 }
 
+const Service& logger() {
+  static const std::unique_ptr<Service> service = load("logger");
+  return *service;
+}
+
+const Service& chatty() {
+  static const std::unique_ptr<Service> service = load("chatty");
+  return *service;
+}
+
+const Service& silent() {
+  static const std::unique_ptr<Service> service = load("silent");
+  return *service;
+}
+
 const Service& refused() {
   static const std::unique_ptr<Service> service = load("refused");
   return *service;

@@ -26,6 +26,9 @@ struct Service {
 [[nodiscard]] const Service& probe();
 [[nodiscard]] const Service& flooder();
 [[nodiscard]] const Service& slow_prober();  ///< has a slow path
+[[nodiscard]] const Service& logger();       ///< logs lines of every kind (probe/bpf/logger.bpf.c)
+[[nodiscard]] const Service& chatty();       ///< logs what it does (probe/bpf/chatty.bpf.c)
+[[nodiscard]] const Service& silent();       ///< the same compiled without any log
 /// A service whose program the verifier refuses while the first port leads nowhere.
 [[nodiscard]] const Service& refused();
 

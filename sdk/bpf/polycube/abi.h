@@ -83,8 +83,9 @@ struct pcn_port_stats {
 struct pcn_stats {
 	struct pcn_port_stats port[PCN_MAX_PORTS];
 	__u64 drops[PCN_DROP_REASONS];
+	__u64 lost_log_lines; /* there was no room for them in the cube's log */
 };
-PCN_ASSERT(sizeof(struct pcn_stats) == 32 * PCN_MAX_PORTS + 8 * PCN_DROP_REASONS, "no padding");
+PCN_ASSERT(sizeof(struct pcn_stats) == 32 * PCN_MAX_PORTS + 8 * PCN_DROP_REASONS + 8, "no padding");
 
 /* What travels with a packet from cube to cube on the XDP hooks, in a per-CPU word; on TC it is in skb->cb and skb->mark. */
 struct pcn_scratch {
@@ -174,5 +175,23 @@ struct pcn_frame_meta {
 	__u32 traffic_class;
 };
 PCN_ASSERT(sizeof(struct pcn_frame_meta) == 12, "a multiple of four");
+
+/*
+ * A line of a fast path's log, in the ring `pcn_log_ring` of its cube. The arguments, 64 bits each, and then the format follow:
+ * with the format in it a record can be understood whatever became of the program that wrote it.
+ */
+struct pcn_log_record {
+	__u64 time; /* CLOCK_MONOTONIC, ns */
+	__u16 level; /* as log_level in struct pcn_config */
+	__u16 format; /* bytes of the format, its final 0 included */
+	__u8 arguments;
+	__u8 direction; /* of the program: 0 ingress, 1 egress */
+	__u16 program; /* of those of the cube in this direction; 0: the one that packets enter */
+};
+PCN_ASSERT(sizeof(struct pcn_log_record) == 16, "no padding");
+
+#define PCN_LOG_ARGUMENTS 8
+#define PCN_LOG_FORMAT 256
+#define PCN_LOG_RING (64 * 1024)
 
 #endif

@@ -11,6 +11,20 @@ enum probe_action { PROBE_DROP, PROBE_HOST, PROBE_FORWARD, PROBE_FLOOD, PROBE_FA
 
 #define PROBE_REASON 7 /* with which packets go to the slow path */
 
+/* Lines that the logger knows (bpf/logger.bpf.c). */
+enum probe_line {
+  PROBE_LINE_INTEGERS,
+  PROBE_LINE_SIZES,
+  PROBE_LINE_FLAGS,
+  PROBE_LINE_WRONG,
+  PROBE_LINE_LONGEST,
+  PROBE_LINE_IPV4,
+  PROBE_LINE_IPV6,
+  PROBE_LINE_LEVELS
+};
+#define PROBE_LONGEST_PART "0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXY" /* 63 characters */
+#define PROBE_LONGEST PROBE_LONGEST_PART ";" PROBE_LONGEST_PART ";" PROBE_LONGEST_PART ";" PROBE_LONGEST_PART
+
 /* What to do with what comes in on a port. */
 struct rule {
   __u16 action;
