@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "bpf/constants.h"
 #include "bpf/dead_code.h"
+#include "bpf/instruction.h"
 
 namespace polycube::bpf {
 
@@ -162,6 +163,26 @@ Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image
   return ObjectPointer(object);
 }
 
+// Loads of constants that stay in the code read the variant's own: a map that the program keeps once it is loaded. Empty
+// when there are none.
+Result<Map> read_from_own_map(std::vector<bpf_insn>& code, const bpf_map* shared, const Bytes& constants) {
+  std::vector<bpf_insn*> addresses;
+  for (bpf_insn& instruction : code)
+    if (instruction.code == load_address && instruction.src_reg == BPF_PSEUDO_MAP_VALUE &&
+        instruction.imm == bpf_map__fd(shared))
+      addresses.push_back(&instruction);
+  if (addresses.empty()) return Map();
+  MapInfo info = info_of(shared);
+  info.name = ".rodata";
+  info.btf_key_type = info.btf_value_type = 0;
+  PCN_ASSIGN(Map own, Map::create(info));
+  const __u32 zero = 0;
+  PCN_TRY(own.update(std::as_bytes(std::span(&zero, 1)), constants));
+  if (bpf_map_freeze(own.fd()) < 0) return fail_errno(errno, "cannot freeze the constants of a program");
+  for (bpf_insn* address : addresses) address->imm = own.fd();
+  return own;
+}
+
 // A program as libbpf relocated it, with two bytes of a constant replaced. Nothing when it cannot be made that way.
 Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& folding, const Variant& variant) {
   PCN_ASSIGN(const Location location, find_constant(object, variant.constant));
@@ -175,10 +196,7 @@ Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& f
   std::vector<bpf_insn> code = original->second.code;
   fold_constants(code, {bpf_map__fd(location.map), constants});
   (void)remove_dead_code(code);
-  // A load that stayed would read what is in the map.
-  const std::vector<bpf_insn> base = instructions_of(program);
-  const auto same = [](const bpf_insn& x, const bpf_insn& y) { return std::memcmp(&x, &y, sizeof(x)) == 0; };
-  if (std::equal(code.begin(), code.end(), base.begin(), base.end(), same)) return std::nullopt;
+  PCN_ASSIGN(const Map own, read_from_own_map(code, location.map, constants));
   LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = bpf_program__expected_attach_type(program));
   const int fd = bpf_prog_load(bpf_program__type(program), variant.program.c_str(), "Dual BSD/GPL", code.data(),
                                code.size(), &options);

@@ -41,7 +41,7 @@ struct LoadOptions {
 struct LoadedObject {
   std::map<std::string, Map> maps;  ///< those that load() created; `.rodata` excluded
   std::map<std::string, Program> programs;
-  std::vector<Program> variants;  ///< as asked for; empty when the constant is read in a way that cannot be replaced
+  std::vector<Program> variants;  ///< as asked for; empty when they cannot be made: of programs with callbacks
 };
 
 class ObjectFile {
