@@ -18,6 +18,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/log.h"
 #include "engine/netlink.h"
 
 #include <polycube/abi.h>
@@ -79,6 +80,13 @@ Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPo
 
 }  // namespace
 
+Injector::OwnDevice::~OwnDevice() {
+  if (index_ == 0) return;
+  const auto socket = netlink::connect();
+  const auto done = socket ? netlink::remove(socket->get(), index_) : tl::unexpected<Error>(socket.error());
+  if (!done) log::warn("cannot remove the injector device: {}", done.error().message);
+}
+
 Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* xdp) {
   const std::string name = fmt::format("pcn{}{}", family == Family::tc ? "tc" : "xdp", getpid());
   const std::string sender_name = "pcnsender";
@@ -97,12 +105,13 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
     PCN_ASSIGN(injector.socket_, packet_socket(injector.sender_));
     return {};
   }));
-  PCN_ASSIGN(injector.receiver_, set_up(socket.get(), name));
+  PCN_ASSIGN(const int receiver, set_up(socket.get(), name));
+  injector.receiver_ = OwnDevice(receiver);
   PCN_TRY(netlink::receive_offload_on(name));
-  PCN_ASSIGN(injector.tc_, attach(tc, injector.receiver_, bpf::AttachPoint::tcx_ingress, name));
+  PCN_ASSIGN(injector.tc_, attach(tc, receiver, bpf::AttachPoint::tcx_ingress, name));
   // Generic, since it must see what TC programs send here as well.
   if (xdp != nullptr) {
-    PCN_ASSIGN(injector.xdp_, attach(*xdp, injector.receiver_, bpf::AttachPoint::xdp_generic, name));
+    PCN_ASSIGN(injector.xdp_, attach(*xdp, receiver, bpf::AttachPoint::xdp_generic, name));
   }
   return injector;
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "bpf/link.h"
 #include "bpf/object.h"
@@ -31,7 +32,7 @@ class Injector {
   [[nodiscard]] static Result<Injector> create(Family family, const Entry& tc, const Entry* xdp);
 
   /// Interface index of the receiving end: clones go there with BPF_F_INGRESS.
-  [[nodiscard]] int receiver() const { return receiver_; }
+  [[nodiscard]] int receiver() const { return receiver_.index(); }
 
   /// A packet for the program in a panel slot.
   struct Packet {
@@ -49,11 +50,29 @@ class Injector {
 
  private:
   Injector() = default;
+
+  /// A device that goes with its owner, at once: with its namespace it would only go some time later.
+  class OwnDevice {
+   public:
+    OwnDevice() = default;
+    explicit OwnDevice(int index) : index_(index) {}
+    OwnDevice(OwnDevice&& other) noexcept : index_(std::exchange(other.index_, 0)) {}
+    OwnDevice& operator=(OwnDevice&& other) noexcept {
+      std::swap(index_, other.index_);
+      return *this;
+    }
+    ~OwnDevice();
+    [[nodiscard]] int index() const { return index_; }
+
+   private:
+    int index_ = 0;
+  };
+
   Family family_ = Family::tc;
   Fd namespace_;  ///< of the sending end
   Fd socket_;     ///< packet socket on the sending end
   int sender_ = 0;
-  int receiver_ = 0;
+  OwnDevice receiver_;
   bpf::Link tc_;
   bpf::Link xdp_;
 };

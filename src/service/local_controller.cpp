@@ -210,7 +210,10 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   const topology::Devices all_devices = devices_->current();
   transaction.control = [&](engine::Undo& undo) { return control.commit({after, wiring, all_devices}, undo); };
   control.begin();
-  PCN_TRY(engine_->apply(transaction));
+  if (auto done = engine_->apply(transaction); !done) {
+    (void)devices_->refresh();  // one that was made meanwhile is gone again
+    return done;
+  }
   datastore_.publish(candidate);
   topology_ = std::move(after);
   wiring_ = std::move(wiring);

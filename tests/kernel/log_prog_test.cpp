@@ -146,7 +146,9 @@ TEST_P(LogTest, ALineThatIsNotLoggedCostsNothing) {
   must(path_.apply());
   const std::uint32_t without = instructions("silent");
   EXPECT_EQ(instructions("talks"), without);
-  const auto entry = [&](const std::string& cube) { return must(path_.cube(cube).entry({topology::Direction::ingress, 0}).info()).instructions; };
+  const auto entry = [&](const std::string& cube) {
+    return must(path_.cube(cube).entry({topology::Direction::ingress, 0}).info()).instructions;
+  };
   EXPECT_EQ(entry("talks"), entry("silent")) << "as packets from a device enter it";
   std::uint32_t last = without;
   for (const char* level : {"ERR", "INFO", "DEBUG", "TRACE"}) {
