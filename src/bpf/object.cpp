@@ -16,6 +16,7 @@
 #include "bpf/constants.h"
 #include "bpf/dead_code.h"
 #include "bpf/instruction.h"
+#include "bpf/verifier_log.h"
 
 namespace polycube::bpf {
 
@@ -276,8 +277,10 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
   current_folding = nullptr;
   if (error < 0) {
     if (verifier_log[0] == '\0') return fail_errno(-error, fmt::format("cannot load {}", path_.string()));
+    const std::string reason = explain(verifier_log.get());
     Error rejected{ErrorCode::verifier_rejected,
-                   fmt::format("the kernel refused the program of {}: {}", path_.string(), std::strerror(-error)),
+                   fmt::format("the kernel refused the program of {}: {}", path_.string(),
+                               reason.empty() ? std::strerror(-error) : reason),
                    {},
                    verifier_log.get()};
     return tl::unexpected<Error>(std::move(rejected));

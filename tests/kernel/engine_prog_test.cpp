@@ -175,7 +175,9 @@ TEST_P(EngineTest, ARefusedProgramChangesNothingAndShowsTheLog) {
   const Result<> done = path_.apply();
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::verifier_rejected);
-  EXPECT_THAT(done.error().message, HasSubstr("refused"));
+  EXPECT_THAT(done.error().message, HasSubstr("refused.bpf.c:"));
+  EXPECT_THAT(done.error().message, HasSubstr("return *(volatile __u32 *)(long)ctx->data;"));
+  EXPECT_THAT(done.error().message, HasSubstr("compare the end of what is read with ctx->data_end"));
   EXPECT_THAT(done.error().detail, HasSubstr("invalid access to packet"));
   expect_unchanged(before);
 }
