@@ -17,7 +17,8 @@ model::LeafBinding leaf(const std::string& name, LeafType type, bool key = false
 }
 
 // As a YANG module would bind it.
-void describe(model::ServiceModel& model, const std::string& name) {
+model::ServiceModel probe_model(const std::string& name) {
+  model::ServiceModel model;
   model.name = name;
   model::TableBinding& rules = model.bindings.emplace_back();
   rules.table = "rules";
@@ -29,12 +30,13 @@ void describe(model::ServiceModel& model, const std::string& name) {
   notes.table = "notes";
   notes.path = {"notes"};
   notes.leaves = {leaf("number", LeafType::integer, true), leaf("text", LeafType::integer)};
+  return model;
 }
 
-std::unique_ptr<Service> load(const std::string& name) {
+std::unique_ptr<Service> load(const std::string& name, model::ServiceModel model) {
   auto service = std::make_unique<Service>();
   service->name = name;
-  describe(service->own_model, name);
+  service->own_model = std::move(model);
   const std::filesystem::path folder = std::filesystem::path(POLYCUBE_HARNESS_PROBES_DIR) / name;
   service->package = std::make_unique<engine::Package>(must(engine::Package::open(folder, service->own_model)));
   return service;
@@ -43,17 +45,26 @@ std::unique_ptr<Service> load(const std::string& name) {
 }  // namespace
 
 const Service& probe() {
-  static const std::unique_ptr<Service> service = load("probe");
+  static const std::unique_ptr<Service> service = load("probe", probe_model("probe"));
   return *service;
 }
 
 const Service& flooder() {
-  static const std::unique_ptr<Service> service = load("flooder");
+  static const std::unique_ptr<Service> service = load("flooder", probe_model("flooder"));
   return *service;
 }
 
 const Service& slow_prober() {
-  static const std::unique_ptr<Service> service = load("slow_prober");
+  static const std::unique_ptr<Service> service = load("slow_prober", probe_model("slow_prober"));
+  return *service;
+}
+
+const Service& parser() {
+  static const std::unique_ptr<Service> service = [] {
+    model::ServiceModel model;
+    model.name = "parser";
+    return load("parser", std::move(model));
+  }();
   return *service;
 }
 
@@ -73,7 +84,7 @@ const Service& silent() {
 }
 
 const Service& refused() {
-  static const std::unique_ptr<Service> service = load("refused");
+  static const std::unique_ptr<Service> service = load("refused", probe_model("refused"));
   return *service;
 }
 

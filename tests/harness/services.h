@@ -29,6 +29,8 @@ struct Service {
 [[nodiscard]] const Service& logger();       ///< logs lines of every kind (probe/bpf/logger.bpf.c)
 [[nodiscard]] const Service& chatty();       ///< logs what it does (probe/bpf/chatty.bpf.c)
 [[nodiscard]] const Service& silent();       ///< the same compiled without any log
+/// Parses and rewrites packets with the SDK's headers (parser/bpf/parser.bpf.c).
+[[nodiscard]] const Service& parser();
 /// A service whose program the verifier refuses while the first port leads nowhere.
 [[nodiscard]] const Service& refused();
 
