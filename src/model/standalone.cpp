@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which lists can be left out of a transaction, entry by entry, without validation missing anything.
 #include <algorithm>
+#include <cstring>
 
 #include "model/details.h"
 
@@ -27,6 +28,10 @@ bool is_checked_by_libyang(const lysc_node* leaf, const Schema::Details& details
   return !details.above_references.count(leaf) && one(type);
 }
 
+/// Whether libyang names all nodes that an expression looks at: not those that it gets to by an axis such as
+/// preceding-sibling.
+bool has_atoms(const lyxp_expr* expression) { return !std::strstr(lyxp_get_expr(expression), "::"); }
+
 /// What the constraints of a module look at, and which nodes have some.
 class Constraints {
  public:
@@ -49,7 +54,9 @@ class Constraints {
     if (!is_config(node)) return;  // state and operations are not validated with the configuration
     LY_ARRAY_COUNT_TYPE i = 0;
     const lysc_must* musts = lysc_node_musts(node);
-    LY_ARRAY_FOR(musts, i) { add(node, node, musts[i].cond, musts[i].prefixes); }
+    LY_ARRAY_FOR(musts, i) {
+      if (!looks_at_its_entry_only(node, musts[i])) add(node, node, musts[i].cond, musts[i].prefixes);
+    }
     lysc_when** whens = lysc_node_when(node);
     LY_ARRAY_FOR(whens, i) { add(node, whens[i]->context, whens[i]->cond, whens[i]->prefixes); }
     if (!(node->nodetype & LYD_NODE_TERM)) return;
@@ -66,10 +73,30 @@ class Constraints {
     }
   }
 
+  /// Whether a condition on an entry of a bound list, or on something in it, looks at what is in this entry and at nothing
+  /// else: it is checked whenever the entry is changed. What goes by way of the entry itself may lead out of it again.
+  static bool looks_at_its_entry_only(const lysc_node* node, const lysc_must& must) {
+    const lysc_node* entry = node;
+    while (entry && entry->nodetype != LYS_LIST) entry = entry->parent;
+    ly_set* atoms = nullptr;
+    if (!entry || !extension(entry, "table") || !has_atoms(must.cond) ||
+        lys_find_expr_atoms(node, node->module, must.cond, must.prefixes, 0, &atoms) != LY_SUCCESS)
+      return false;
+    bool inside = true;
+    for (std::uint32_t i = 0; i < atoms->count && inside; ++i) {
+      const lysc_node* above = atoms->snodes[i]->parent;
+      while (above && above != entry) above = above->parent;
+      inside = above == entry;
+    }
+    ly_set_free(atoms, nullptr);
+    return inside;
+  }
+
   void add(const lysc_node* node, const lysc_node* context, const lyxp_expr* expression, const lysc_prefix* prefixes) {
     for (; node; node = node->parent) constrained_.insert(node);
     ly_set* atoms = nullptr;
-    if (!context || lys_find_expr_atoms(context, context->module, expression, prefixes, 0, &atoms) != LY_SUCCESS) {
+    if (!context || !has_atoms(expression) ||
+        lys_find_expr_atoms(context, context->module, expression, prefixes, 0, &atoms) != LY_SUCCESS) {
       everything_ = true;
       return;
     }

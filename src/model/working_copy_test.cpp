@@ -21,8 +21,8 @@ using nlohmann::json;
 
 const std::shared_ptr<const Schema>& twins_schema() {
   static const auto schema = [] {
-    auto loaded =
-        Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("twins"), test_module("annex"), cube_module("simplebridge")});
+    auto loaded = Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("twins"), test_module("annex"), test_module("axis"),
+                                                        cube_module("simplebridge")});
     if (!loaded) throw std::runtime_error(loaded.error().message);
     for (const auto& failure : (*loaded)->failures()) throw std::runtime_error(failure.error.message);
     return *loaded;
@@ -280,6 +280,22 @@ TEST_F(Annex, EntriesOfAnotherModuleHoldThePort) {
   EXPECT_ERROR(refused.error(), in_use, "port p2 is used by entry '3'", cube + "/ports=p2");
 }
 
+TEST(Standalone, AnEntryFulfilsItsOwnConditions) {
+  Datastore store(twins_schema());
+  const auto edit = [&](Method method, const std::string& path, const std::string& body) {
+    auto candidate = store.edit(Edit{method, path, body, Format::json});
+    if (candidate) store.publish(*candidate);
+    return static_cast<bool>(candidate);
+  };
+  ASSERT_TRUE(edit(Method::post, "", R"({"twins:twins":[{"name":"t","own":[{"k":1,"v":2},{"k":2}]}]})"));
+  EXPECT_FALSE(edit(Method::post, cube, R"({"twins:own":[{"k":3,"v":3}]})"));
+  EXPECT_FALSE(edit(Method::post, cube, R"({"twins:own":[{"k":3,"v":7}]})"));
+  EXPECT_FALSE(edit(Method::patch, cube + "/own=1/v", R"({"twins:v":1})"));
+  EXPECT_TRUE(edit(Method::patch, cube + "/own=2/v", R"({"twins:v":9})"));
+  EXPECT_FALSE(edit(Method::put, cube + "/own", R"({"twins:own":[{"k":1,"v":2},{"k":5,"v":4}]})"));
+  EXPECT_TRUE(edit(Method::patch, cube + "/last", R"({"twins:last":"x"})"));
+}
+
 class Bridge : public ::testing::Test {
  protected:
   static constexpr unsigned size = 10'000;
@@ -373,7 +389,7 @@ TEST(Standalone, ListsWhoseEntriesStandForThemselves) {
   std::vector<std::string> names;
   for (const lysc_node* list : twins_schema()->details().standalone) names.push_back(schema_path(list));
   EXPECT_THAT(names, ::testing::UnorderedElementsAre("/simplebridge:simplebridge/fdb/entry", "/twins:twins/alone/entry",
-                                                     "/twins:twins/annex:annex/entry"));
+                                                     "/twins:twins/annex:annex/entry", "/twins:twins/own"));
 }
 
 }  // namespace
