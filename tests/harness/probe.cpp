@@ -69,17 +69,17 @@ const Service& parser() {
 }
 
 const Service& logger() {
-  static const std::unique_ptr<Service> service = load("logger");
+  static const std::unique_ptr<Service> service = load("logger", probe_model("logger"));
   return *service;
 }
 
 const Service& chatty() {
-  static const std::unique_ptr<Service> service = load("chatty");
+  static const std::unique_ptr<Service> service = load("chatty", probe_model("chatty"));
   return *service;
 }
 
 const Service& silent() {
-  static const std::unique_ptr<Service> service = load("silent");
+  static const std::unique_ptr<Service> service = load("silent", probe_model("silent"));
   return *service;
 }
 
