@@ -135,7 +135,9 @@ struct Envelope {
                .stage = PCN_STAGE_ENTER,
                .slot = packet.slot,
                .port = packet.port,
-               .traffic_class = packet.traffic_class};
+               .traffic_class = packet.traffic_class,
+               .group = 0,
+               .tag = PCN_TAG_KEEP};
       parts[0] = {&frame, sizeof(frame)};
     } else {
       trailer = {

@@ -152,8 +152,17 @@ struct pcn_frame {
 	__u16 slot;
 	__u16 port;
 	__u32 traffic_class;
+	__u16 group; /* of the copies that are to be made (flood.h); with PCN_TAG_PUSH the tag's control information */
+	__u16 tag; /* enum pcn_tag_change; before the copies are made: whether the packet has its group's tag */
 };
-PCN_ASSERT(sizeof(struct pcn_frame) == 24, "a multiple of four, no padding");
+PCN_ASSERT(sizeof(struct pcn_frame) == 28, "a multiple of four, no padding");
+/* What happens to the VLAN tag of a copy when it enters its cube. */
+enum pcn_tag_change {
+	PCN_TAG_KEEP,
+	PCN_TAG_POP,
+	PCN_TAG_PUSH,
+};
+
 #define PCN_FRAME_PROTOCOL 0x88b5 /* IEEE Std 802, local experimental EtherType 1 */
 #define PCN_FRAME_MAGIC 0x70636e21 /* in skb->cb[2] of a copy of a TC cube on its way through the injector */
 
@@ -171,10 +180,12 @@ struct pcn_frame_meta {
 	__u16 stage;
 	__u16 slot;
 	__u16 port;
-	__u16 reserved;
+	__u16 group;
 	__u32 traffic_class;
+	__u16 tag;
+	__u16 reserved;
 };
-PCN_ASSERT(sizeof(struct pcn_frame_meta) == 12, "a multiple of four");
+PCN_ASSERT(sizeof(struct pcn_frame_meta) == 16, "a multiple of four");
 
 /*
  * A line of a fast path's log, in the ring `pcn_log_ring` of its cube. The arguments, 64 bits each, and then the format follow:

@@ -29,12 +29,13 @@
 #ifndef POLYCUBE_PARSE_H
 #define POLYCUBE_PARSE_H
 
+#include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
-#include <polycube/cube.h>
+#include <polycube/hook.h>
 
 #define PCN_MAX_TAGS 2
 #define PCN_MAX_EXTENSIONS \

@@ -12,18 +12,26 @@
 #define POLYCUBE_VLAN_H
 
 #include <linux/errno.h>
-#include <polycube/cube.h>
 #include <polycube/parse.h>
 
 /* The tag of the packet: network byte order. Returns 0, or -ENOENT when there is none. */
 static __always_inline int pcn_vlan_tag(struct CTXTYPE *ctx, __be16 *protocol, __u16 *tci)
 {
-	struct {
+	struct pcn_tag_word {
 		__be16 protocol;
 		__be16 tci;
-	} tag;
+	};
 
-#ifndef POLYCUBE_XDP
+#ifdef POLYCUBE_XDP
+	struct pcn_tag_word *tag = pcn_at(ctx, 2 * ETH_ALEN, sizeof(*tag));
+
+	if (!tag || !pcn_is_tag(bpf_ntohs(tag->protocol)))
+		return -ENOENT;
+	*protocol = tag->protocol;
+	*tci = bpf_ntohs(tag->tci);
+#else
+	struct pcn_tag_word tag;
+
 	if (ctx->vlan_present) {
 		*protocol = ctx->vlan_proto;
 		*tci = ctx->vlan_tci;
@@ -31,11 +39,11 @@ static __always_inline int pcn_vlan_tag(struct CTXTYPE *ctx, __be16 *protocol, _
 	}
 	if (!pcn_is_tag(bpf_ntohs(ctx->protocol)))
 		return -ENOENT;
-#endif
 	if (pcn_load(ctx, 2 * ETH_ALEN, &tag, sizeof(tag)) || !pcn_is_tag(bpf_ntohs(tag.protocol)))
 		return -ENOENT;
 	*protocol = tag.protocol;
 	*tci = bpf_ntohs(tag.tci);
+#endif
 	return 0;
 }
 

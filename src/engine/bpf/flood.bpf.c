@@ -18,6 +18,8 @@ int pcn_call_flood(struct __sk_buff *ctx)
 	}
 	ctx->cb[0] = meta->port;
 	ctx->cb[1] = meta->stage;
+	ctx->cb[3] = meta->group;
+	ctx->cb[4] = meta->tag;
 	ctx->mark = meta->traffic_class;
 	bpf_tail_call(ctx, &pcn_panel, meta->slot);
 	return TC_ACT_SHOT;

@@ -4,6 +4,7 @@
  * (sdk/bpf/polycube/flood.h), and what slow paths send; anything else that arrives here is dropped.
  */
 #include <polycube/hook.h>
+#include <polycube/vlan.h>
 
 #ifdef POLYCUBE_XDP
 
@@ -36,13 +37,19 @@ int pcn_inject(struct xdp_md *ctx)
 	meta.stage = frame->stage;
 	meta.slot = frame->slot;
 	meta.port = frame->port;
+	meta.group = frame->group;
 	meta.traffic_class = frame->traffic_class;
+	meta.tag = frame->tag;
 	if (meta.stage == PCN_STAGE_CUBES)
 		return pass_to_flood(ctx, &meta);
 	if (bpf_xdp_adjust_head(ctx, sizeof(*frame)))
 		return PCN_VERDICT_DROP;
 	if (meta.stage == PCN_STAGE_DEVICES)
 		return pass_to_flood(ctx, &meta);
+	if (meta.tag == PCN_TAG_POP && pcn_vlan_pop_tag(ctx))
+		return PCN_VERDICT_DROP;
+	if (meta.tag == PCN_TAG_PUSH && pcn_vlan_push_tag(ctx, bpf_htons(ETH_P_8021Q), meta.group))
+		return PCN_VERDICT_DROP;
 	scratch->in_port = meta.port;
 	scratch->traffic_class = meta.traffic_class;
 	bpf_tail_call(ctx, &pcn_panel, meta.slot);
