@@ -29,6 +29,8 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50,
 [[nodiscard]] Result<> rewiring(Report& report, const Effort& effort);
 /// Many cubes, long lists.
 [[nodiscard]] Result<> scale(Report& report, const Effort& effort);
+/// From a fast path to the control plane and back out.
+[[nodiscard]] Result<> slow_path(Report& report, const Effort& effort);
 /// Lines of code.
 [[nodiscard]] Result<> lines(Report& report, const Effort& effort);
 

@@ -38,13 +38,13 @@ std::string url(const std::string& path) { return "/restconf/data" + path; }
 
 Daemon::Daemon() = default;
 
-Result<std::unique_ptr<Daemon>> Daemon::start() {
+Result<std::unique_ptr<Daemon>> Daemon::start(const std::vector<std::filesystem::path>& services) {
   if (access(paths().daemon.c_str(), X_OK) < 0) return fail_errno(errno, "cannot run " + paths().daemon.string());
   std::unique_ptr<Daemon> daemon(new Daemon);
   char folder[] = "/tmp/polycube-bench-XXXXXX";
   if (mkdtemp(folder) == nullptr) return fail_errno(errno, "cannot create a temporary folder");
   daemon->folder_ = folder;
-  PCN_TRY(daemon->spawn());
+  PCN_TRY(daemon->spawn(services));
   daemon->client_ = std::make_unique<httplib::Client>((daemon->folder_ / "socket").string());
   daemon->client_->set_address_family(AF_UNIX);
   daemon->client_->set_keep_alive(true);
@@ -54,13 +54,16 @@ Result<std::unique_ptr<Daemon>> Daemon::start() {
   return daemon;
 }
 
-Result<> Daemon::spawn() {
+Result<> Daemon::spawn(const std::vector<std::filesystem::path>& services) {
   const std::string executable = paths().daemon.string();
   const std::string socket = (folder_ / "socket").string();
   const std::string state = (folder_ / "state").string();
   const std::string log = (folder_ / "log").string();
-  const char* arguments[] = {executable.c_str(), "--socket",        socket.c_str(), "--state-dir",
-                             state.c_str(),      "--clean-on-exit", nullptr};
+  std::vector<const char*> arguments = {executable.c_str(), "--socket",    socket.c_str(),
+                                        "--state-dir",      state.c_str(), "--clean-on-exit"};
+  for (const std::filesystem::path& folder : services)
+    arguments.insert(arguments.end(), {"--services-dir", folder.c_str()});
+  arguments.push_back(nullptr);
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) return fail_errno(errno, "cannot start a process");
@@ -73,7 +76,7 @@ Result<> Daemon::spawn() {
   const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  execv(executable.c_str(), const_cast<char**>(arguments));
+  execv(executable.c_str(), const_cast<char**>(arguments.data()));
   _exit(127);
 }
 
@@ -128,6 +131,14 @@ Result<nlohmann::json> Daemon::get(const std::string& path) {
   nlohmann::json value = nlohmann::json::parse(answer->body, nullptr, false);
   if (value.is_discarded()) return fail(ErrorCode::system, "GET {}: not JSON", path);
   return value;
+}
+
+Result<std::chrono::nanoseconds> Daemon::cpu_time() const {
+  clockid_t clock{};
+  timespec time{};
+  if (const int error = clock_getcpuclockid(pid_, &clock); error != 0 || clock_gettime(clock, &time) < 0)
+    return fail_errno(error != 0 ? error : errno, "cannot read the CPU time of polycubed");
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 Result<std::uint64_t> Daemon::resident_memory() const {

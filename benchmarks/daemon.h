@@ -6,10 +6,12 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -21,8 +23,8 @@ namespace polycube::bench {
 
 class Daemon {
  public:
-  /// Starts it and waits until it answers.
-  [[nodiscard]] static Result<std::unique_ptr<Daemon>> start();
+  /// Starts it, with services from these folders as well, and waits until it answers.
+  [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const std::vector<std::filesystem::path>& services = {});
   ~Daemon();
 
   /// `path` below /restconf/data, with its '/' in front, or empty. Errors: an answer that is not of the 200s, with its body.
@@ -31,12 +33,15 @@ class Daemon {
   [[nodiscard]] Result<> remove(const std::string& path);
   [[nodiscard]] Result<nlohmann::json> get(const std::string& path);
 
+  /// What all its threads have used, the kernel's work for them included.
+  [[nodiscard]] Result<std::chrono::nanoseconds> cpu_time() const;
+
   /// Resident memory in KiB (VmRSS).
   [[nodiscard]] Result<std::uint64_t> resident_memory() const;
 
  private:
   Daemon();
-  [[nodiscard]] Result<> spawn();
+  [[nodiscard]] Result<> spawn(const std::vector<std::filesystem::path>& services);
   [[nodiscard]] Result<> wait_until_ready();
   [[nodiscard]] std::string log_tail() const;
 

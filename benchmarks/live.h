@@ -19,6 +19,9 @@ class LivePath {
   [[nodiscard]] const Sink& sink() const { return *sink_; }
   [[nodiscard]] const Device& source() const { return in_.near; }
 
+  /// Frames as fast as they are taken.
+  [[nodiscard]] Result<> send(std::uint32_t frames) const { return generator_->send(frames); }
+
   /// Nanoseconds a frame from the generator to the sink, sending as fast as they are taken:
   /// the median of slices, which passes over those during which something else ran.
   /// Errors: frames are lost, so that the path does not do what is measured.

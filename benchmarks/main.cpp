@@ -21,7 +21,8 @@ struct Group {
   Result<> (*measure)(bench::Report&, const bench::Effort&);
 };
 constexpr Group groups[] = {{"forwarder", bench::forwarder}, {"chain", bench::chain}, {"change", bench::change},
-                            {"rewiring", bench::rewiring},   {"scale", bench::scale}, {"lines", bench::lines}};
+                            {"rewiring", bench::rewiring},   {"scale", bench::scale}, {"slow_path", bench::slow_path},
+                            {"lines", bench::lines}};
 
 void measure(const std::set<std::string>& wanted, const bench::Effort& effort, bench::Report& report) {
   for (const Group& group : groups) {

@@ -11,6 +11,7 @@ struct Paths {
   std::filesystem::path objects;  ///< programs of the benchmarks
   std::filesystem::path engine;   ///< programs of the engine
   std::filesystem::path yang;
+  std::filesystem::path own_services;  ///< folder of service packages that only benchmarks use
   std::filesystem::path services;
   std::filesystem::path source;  ///< root of the source tree, for counting lines
   std::filesystem::path daemon;  ///< polycubed

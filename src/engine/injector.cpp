@@ -120,14 +120,17 @@ namespace {
 
 constexpr std::size_t batch = 64;
 
-// A packet and what tells the injector where it is to go: in front of it for XDP, behind it for TC.
+// A packet and what tells the injector where it is to go: in front of it for XDP, behind it for TC. Not initialised: there is
+// room for many, and mostly one is used.
 struct Envelope {
-  pcn_frame frame{};
-  pcn_trailer trailer{};
-  std::array<iovec, 2> parts{};
+  union {
+    pcn_frame frame;
+    pcn_trailer trailer;
+  };
+  std::array<iovec, 2> parts;
 
   void wrap(Family family, const Injector::Packet& packet) {
-    parts[0] = parts[1] = {const_cast<std::byte*>(packet.bytes.data()), packet.bytes.size()};
+    const iovec bytes{const_cast<std::byte*>(packet.bytes.data()), packet.bytes.size()};
     if (family == Family::xdp) {
       frame = {.destination = {},
                .source = {},
@@ -138,11 +141,11 @@ struct Envelope {
                .traffic_class = packet.traffic_class,
                .group = 0,
                .tag = PCN_TAG_KEEP};
-      parts[0] = {&frame, sizeof(frame)};
+      parts = {iovec{&frame, sizeof(frame)}, bytes};
     } else {
       trailer = {
           .magic = PCN_FRAME_MAGIC, .slot = packet.slot, .port = packet.port, .traffic_class = packet.traffic_class};
-      parts[1] = {&trailer, sizeof(trailer)};
+      parts = {bytes, iovec{&trailer, sizeof(trailer)}};
     }
   }
 };
@@ -151,7 +154,7 @@ struct Envelope {
 
 Result<> Injector::send(std::span<const Packet> packets) const {
   std::array<Envelope, batch> envelopes;
-  std::array<mmsghdr, batch> messages{};
+  std::array<mmsghdr, batch> messages;
   while (!packets.empty()) {
     const std::size_t count = std::min(packets.size(), batch);
     for (std::size_t i = 0; i < count; i++) {
@@ -159,6 +162,7 @@ Result<> Injector::send(std::span<const Packet> packets) const {
       if (size < ETH_HLEN || size > largest_mtu)
         return fail(ErrorCode::invalid_value, "a packet has {} bytes, not {} to {}", size, ETH_HLEN, largest_mtu);
       envelopes[i].wrap(family_, packets[i]);
+      messages[i] = {};
       messages[i].msg_hdr.msg_iov = envelopes[i].parts.data();
       messages[i].msg_hdr.msg_iovlen = envelopes[i].parts.size();
     }
