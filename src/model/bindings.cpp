@@ -97,6 +97,8 @@ class Deriver {
       return impossible(node, "pcn:max-age is for bound lists");
     if (extension(node, "follows") && (node->nodetype != LYS_LEAF || !details_.target(node) || lists.empty()))
       return impossible(node, "pcn:follows is for leafref leaves of lists, with a plain path inside the cube");
+    if (extension(node, "editable") && (node->nodetype != LYS_LIST || !is_config(node) || !extension(node, "state")))
+      return impossible(node, "pcn:editable is for pcn:state lists with config true");
     if (extension(node, "age-of") &&
         (node->nodetype != LYS_LEAF || is_config(node) || parent->nodetype != LYS_LIST || !extension(parent, "table")))
       return impossible(node, "pcn:age-of is for config false leaves of a bound list");
@@ -114,7 +116,9 @@ class Deriver {
     if (node->nodetype == LYS_LEAF) path.pop_back();
     const bool known = std::any_of(service_.states.begin(), service_.states.end(),
                                    [&](const StateNode& state) { return state.path == path; });
-    if (!known) service_.states.push_back({std::move(path), (node->nodetype & (LYS_LIST | LYS_LEAFLIST)) != 0});
+    if (!known)
+      service_.states.push_back({std::move(path), (node->nodetype & (LYS_LIST | LYS_LEAFLIST)) != 0,
+                                 extension(node, "editable").has_value()});
     return {};
   }
 

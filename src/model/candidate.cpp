@@ -84,6 +84,18 @@ std::optional<Error> missing_leaf(const lyd_node* node) {
   return std::nullopt;
 }
 
+/// What the model says of the condition under which a node may be there: the description of its `when`.
+std::string when_description(const lysc_node* schema) {
+  for (; schema; schema = schema->parent) {
+    lysc_when** whens = lysc_node_when(schema);
+    LY_ARRAY_COUNT_TYPE i = 0;
+    LY_ARRAY_FOR(whens, i) {
+      if (whens[i]->dsc) return whens[i]->dsc;
+    }
+  }
+  return {};
+}
+
 /// libyang's messages that have a meaning of their own here.
 std::optional<Error> known_error(const Blame& blame) {
   const std::string& message = blame.message;
@@ -190,7 +202,9 @@ Error validation_error(const ly_ctx* context, const lyd_node* tree) {
   Error error{ErrorCode::invalid_value, blame.message, blame.node ? api_path(blame.node) : std::string{}, {}};
   if (tag == "instance-required") error.code = ErrorCode::data_missing;
   const bool when = blame.message.starts_with("When condition");
-  if (when || blame.message.starts_with("Must condition"))
+  if (const std::string description = when ? when_description(blame.schema) : std::string(); !description.empty())
+    error.message = description;
+  else if (when || blame.message.starts_with("Must condition"))
     error.message = fmt::format("{} is not allowed here: the condition \"{}\" does not hold",
                                 blame.node ? blame.node->schema->name : "this", quoted_part(blame.message, 0));
   return error;

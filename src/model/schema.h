@@ -26,6 +26,7 @@ namespace polycube::model {
 struct StateNode {
   std::vector<std::string> path;  ///< node names from below the cube list; empty: leaves of the cube
   bool entries = false;           ///< rows may be entries that are not configured
+  bool editable = false;          ///< changing such an entry makes it a configured one (pcn:editable)
 };
 
 /// One service as its module describes it.

@@ -119,6 +119,8 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
       return fail(ErrorCode::precondition_failed, "the configuration has changed; it is now \"{}\"", etag());
   }
   auto candidate = datastore_.edit(edit);
+  if (!candidate)
+    if (const auto entry = configure_shown(edit, candidate.error())) candidate = datastore_.edit({*entry, edit});
   if (!candidate) {
     // What only the fast path has put into a table can be changed like what was configured.
     PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
@@ -288,16 +290,44 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   return commit(candidate, {});
 }
 
-// What the control plane reports is shown, but nothing that a request could change.
-Error LocalController::explain_missing(const model::Target& target, const Error& reason) const {
+// The list of state entries that a target is in.
+const model::StateNode* LocalController::state_node(const model::Target& target) const {
   const model::ServiceModel* service = target.cube ? schema()->service(target.cube->service) : nullptr;
-  if (reason.code != ErrorCode::data_missing || service == nullptr) return reason;
-  const bool in_state = std::any_of(service->states.begin(), service->states.end(), [&](const model::StateNode& state) {
+  if (service == nullptr) return nullptr;
+  const auto node = std::find_if(service->states.rbegin(), service->states.rend(), [&](const model::StateNode& state) {
     return state.entries && state.path.size() < target.steps.size() &&
            std::equal(
                state.path.begin(), state.path.end(), target.steps.begin() + 1,
                [](const std::string& name, const model::PathStep& step) { return name == step.name; });
   });
+  return node == service->states.rend() ? nullptr : &*node;
+}
+
+// The edit that makes the entry of pcn:editable state that the other edit is about one of the configuration.
+std::optional<model::Edit> LocalController::configure_shown(const model::Edit& edit, const Error& reason) const {
+  auto target = model::resolve(*schema(), edit.path);
+  if (!target || reason.code != ErrorCode::data_missing || edit.method != model::Method::patch) return std::nullopt;
+  const model::StateNode* node = state_node(*target);
+  if (node == nullptr || !node->editable) return std::nullopt;
+  std::size_t end = 0;
+  for (std::size_t steps = 0; steps <= node->path.size() && end != std::string::npos; steps++)
+    end = edit.path.find('/', end == 0 ? 0 : end + 1);
+  const std::string path = edit.path.substr(0, end);
+  target = model::resolve(*schema(), path);
+  if (!target) return std::nullopt;
+  const auto data = forest(Scope(*target, std::nullopt), model::Content::all);
+  if (!data) return std::nullopt;
+  model::ReadOptions options;
+  options.content = model::Content::config;
+  auto entry = model::print(*data, path, options);
+  if (!entry) return std::nullopt;
+  return model::Edit{model::Method::put, path, std::move(*entry), model::Format::json};
+}
+
+// What the control plane reports is shown, but nothing that a request could change.
+Error LocalController::explain_missing(const model::Target& target, const Error& reason) const {
+  if (reason.code != ErrorCode::data_missing) return reason;
+  const bool in_state = state_node(target) != nullptr;
   const Scope scope(target, std::nullopt);
   const auto data = in_state ? forest(scope, model::Content::all) : tl::unexpected<Error>(reason);
   if (!data || !model::print(*data, reason.path, {})) return reason;

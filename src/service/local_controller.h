@@ -70,6 +70,8 @@ class LocalController : public Controller {
   void identify(const model::Candidate& candidate);
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
+  [[nodiscard]] const model::StateNode* state_node(const model::Target& target) const;
+  [[nodiscard]] std::optional<model::Edit> configure_shown(const model::Edit& edit, const Error& reason) const;
   [[nodiscard]] Error explain_missing(const model::Target& target, const Error& reason) const;
   [[nodiscard]] Result<model::Edit> adopt(const model::Target& target, const Learned& learned, model::Row row) const;
   [[nodiscard]] Cleared find_whole_lists(const model::Target& target) const;
