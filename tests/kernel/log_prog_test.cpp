@@ -124,6 +124,25 @@ TEST_P(LogTest, LinesHaveLevelAndTime) {
   }
 }
 
+TEST_P(LogTest, PacketsOnTheirWayOutAreLogged) {
+  for (const char* device : {"d1", "d2"}) path_.add_device(device);
+  path_.add_cube("a", logger(), GetParam(), {{"p", "d1"}, {"q", "d2"}});
+  path_.write("a", "rules", {{"inport", "p"}, {"action", "forward"}, {"outport", "1"}});
+  must(path_.apply());
+  const FrameSocket at_d1(DataPath::far_end("d1"));
+  const FrameSocket at_d2(DataPath::far_end("d2"));
+  at_d1.send(udp_);
+  EXPECT_TRUE(same_packet(udp_, at_d2.receive()));
+  EXPECT_EQ(journal_->take().text, "[a] on its way out of port 1");
+  set_level("a", "WARN");
+  at_d1.send(udp_);
+  EXPECT_TRUE(same_packet(udp_, at_d2.receive()));
+  set_level("a", "INFO");
+  at_d1.send(udp_);
+  (void)journal_->take();
+  EXPECT_EQ(journal_->size(), 0u);
+}
+
 TEST_P(LogTest, TheLevelAppliesToTheNextPacket) {
   add("a", logger());
   choose("a", PROBE_LINE_LEVELS);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Logs the line that the port's rule names by `outport`, and drops the packet; otherwise shaped like the probe. */
+/*
+ * Logs the line that the port's rule names by `outport`, and drops the packet; or forwards it, and logs that when it leaves.
+ * Otherwise shaped like the probe.
+ */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 #include <polycube/cube.h>
+#include <polycube/egress.h>
 #include <polycube/log.h>
 #include "abi/probe.h"
 
@@ -50,6 +54,8 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 
 	if (!rule)
 		return RX_ERROR;
+	if (rule->action == PROBE_FORWARD)
+		return pcn_pkt_redirect(ctx, md, rule->outport);
 	switch (rule->outport) {
 	case PROBE_LINE_INTEGERS:
 		pcn_log(ctx, LOG_INFO, "%d %i %u %x %X %o %c%c", -1, tiny, -1, 0xbeef, 0xbeef, 8, 'o', 'k');
@@ -81,4 +87,10 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 		pcn_log(ctx, LOG_INFO, "no such line");
 	}
 	return pcn_pkt_drop(ctx, md);
+}
+
+static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+{
+	pcn_log(ctx, LOG_INFO, "on its way out of port %u", md->in_port);
+	return RX_OK;
 }
