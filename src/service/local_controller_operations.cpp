@@ -23,7 +23,10 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   PCN_ASSIGN(const auto missing, model::missing_entry(**tree, target));
   if (missing) return tl::unexpected<Error>(Error{ErrorCode::data_missing, "there is no such entry", *missing, {}});
   PCN_ASSIGN(const bool cleared, clear_by_model(target));
-  if (cleared) return model::print_output(*schema(), path, {{"flushed", "true"}}, format);
+  if (cleared) {
+    auto said = model::print_output(*schema(), path, {{"flushed", "true"}}, format);
+    return said ? said : model::print_output(*schema(), path, {}, format);  // not every action has this output
+  }
   ControlPlane* plane = control_planes_.find(target.cube->name);
   if (plane == nullptr)
     return fail(ErrorCode::operation_not_supported, "service {} does not carry out this action", target.cube->service);
