@@ -64,6 +64,10 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
   return package;
 }
 
+void Package::rebind(const model::ServiceModel& model) {
+  for (std::size_t i = 0; i < tables_.size(); i++) tables_[i].binding = &model.bindings.at(i);
+}
+
 const BoundTable* Package::table(const model::TableBinding& binding) const {
   auto found =
       std::find_if(tables_.begin(), tables_.end(), [&](const BoundTable& table) { return table.binding == &binding; });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// A service package as the engine uses it: the objects of its fast path and how the model is bound to their tables.
-/// Invariants: immutable; every binding of the model has a table and a codec for both hook flavours.
+/// Invariants: immutable but for rebind(); every binding of the model has a table and a codec for both hook flavours.
 /// Threading: shared freely.
 #pragma once
 
@@ -23,6 +23,9 @@ class Package {
   /// Reads NAME.tc.o and NAME.xdp.o of the folder. `model` must outlive the package.
   /// Errors: invalid_value naming the object, table, leaf or field that does not fit.
   [[nodiscard]] static Result<Package> open(const std::filesystem::path& folder, const model::ServiceModel& model);
+
+  /// From now on the bindings are those of `model`, which was made from the same module. Not beside anything else.
+  void rebind(const model::ServiceModel& model);
 
   [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return family == Family::tc ? tc_ : xdp_; }
   [[nodiscard]] const std::vector<BoundTable>& tables() const { return tables_; }

@@ -266,6 +266,16 @@ Result<DataTree> DataTree::duplicate() const {
   return DataTree(schema_, copy);
 }
 
+Result<DataTree> DataTree::duplicate_to(const std::shared_ptr<const Schema>& schema) const {
+  constexpr std::uint32_t options = LYD_DUP_RECURSIVE | LYD_DUP_WITH_FLAGS;
+  lyd_node* copy = nullptr;
+  const LY_ERR error =
+      forest_ ? lyd_dup_siblings_to_ctx(forest_, schema->context(), nullptr, options, &copy) : LY_SUCCESS;
+  if (error == LY_EMEM) return fail(ErrorCode::limit_exceeded, "out of memory");
+  if (error != LY_SUCCESS) return fail(ErrorCode::invalid_value, "the configuration does not fit the models any more");
+  return DataTree(schema, copy);
+}
+
 void DataTree::freeze() const { model::freeze(forest_); }
 
 std::vector<Row> rows(const DataTree& cube, const TableBinding& binding) {

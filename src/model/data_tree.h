@@ -31,6 +31,9 @@ class DataTree {
   [[nodiscard]] const std::shared_ptr<const Schema>& schema() const { return schema_; }
   /// Deep copy, or limit_exceeded when memory runs out.
   [[nodiscard]] Result<DataTree> duplicate() const;
+  /// Deep copy as a tree of another schema, which has the same modules. Errors: as duplicate(), invalid_value when it
+  /// does not have them.
+  [[nodiscard]] Result<DataTree> duplicate_to(const std::shared_ptr<const Schema>& schema) const;
 
   /// Computes what libyang would compute at the first read, so that reading no longer writes.
   void freeze() const;

@@ -611,4 +611,14 @@ void Datastore::publish(Candidate& candidate) {
   }
 }
 
+Result<Datastore> Datastore::moved_to(std::shared_ptr<const Schema> schema) const {
+  Datastore moved(std::move(schema));
+  for (const auto& [id, tree] : cubes_) {
+    PCN_ASSIGN(DataTree copy, tree->duplicate_to(moved.schema_));
+    copy.freeze();
+    moved.cubes_[id] = std::make_shared<const DataTree>(std::move(copy));
+  }
+  return moved;
+}
+
 }  // namespace polycube::model

@@ -103,6 +103,9 @@ class Datastore {
   /// remains whether there was a cube before and is one after. A tree that somebody else holds is copied first.
   void publish(Candidate& candidate);
 
+  /// The same configuration by another schema, which has the modules of all cubes. Errors: as DataTree::duplicate_to().
+  [[nodiscard]] Result<Datastore> moved_to(std::shared_ptr<const Schema> schema) const;
+
  private:
   std::shared_ptr<const Schema> schema_;
   std::map<CubeId, CubeTree> cubes_;

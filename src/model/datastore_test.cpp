@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "model/test_support.h"
+#include "model/yang.h"
 
 namespace polycube::model {
 namespace {
@@ -533,6 +534,63 @@ TEST_F(Edits, ThreadsDoNotMix) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+}
+
+/// A schema with a module more, made from the texts of another: what the files became does not matter.
+std::shared_ptr<const Schema> larger_schema() {
+  Schema::Texts texts = test_schema()->texts();
+  const std::string supplied = test_module("supplied");
+  std::vector<std::filesystem::path> modules{"/gone/simpleforwarder.yang", "/gone/simplebridge.yang",
+                                             "/gone/helloworld.yang", "/gone/alltypes.yang", supplied};
+  const auto schema = Schema::load(POLYCUBE_TEST_YANG_DIR, modules, texts);
+  if (!schema || !(*schema)->failures().empty()) throw std::runtime_error("the larger schema");
+  return *schema;
+}
+
+TEST_F(Edits, ConfigurationMovesToALargerSchema) {
+  s.edit(Method::patch, at, R"({"alltypes:alltypes": [{"name": "a", "i64": "-5", "ratio": 50, "d": "1.5", "b": true,
+    "e": "Red", "flags": "syn ack", "blob": "AAEC", "nothing": [null], "id": "alltypes:cat", "ip": "10.0.0.1"}]})");
+  std::map<std::string, std::vector<std::string>> before;
+  const auto printed = [](const Datastore& store, const std::string& cube) {
+    std::vector<std::string> texts;
+    for (const auto mode : {WithDefaults::report_all, WithDefaults::trim, WithDefaults::explicit_}) {
+      ReadOptions options;
+      options.with_defaults = mode;
+      texts.push_back(model::print(**store.find(cube), "", options).value());
+    }
+    return texts;
+  };
+  for (const char* cube : {"sf", "b", "a"}) before[cube] = printed(s.store, cube);
+  std::weak_ptr<const Schema> schema;
+  {
+    auto larger = larger_schema();
+    schema = larger;
+    auto moved = s.store.moved_to(larger);
+    ASSERT_TRUE(moved) << moved.error().message;
+    s.store = std::move(*moved);
+  }
+  EXPECT_NE(s.store.schema(), test_schema());
+  ASSERT_NE(s.store.schema()->service("supplied"), nullptr);
+  for (const char* cube : {"sf", "b", "a"}) {
+    EXPECT_EQ(printed(s.store, cube), before[cube]);
+    EXPECT_EQ((*s.store.find(cube))->forest()->schema->module->ctx, s.store.schema()->context());
+  }
+  // It is edited, checked and created in as ever.
+  s.edit(Method::patch, sf, R"({"simpleforwarder:simpleforwarder": [{"name": "sf", "actions": [
+    {"inport": "p2", "action": "forward", "outport": "p3"}]}]})");
+  s.refuse(Method::remove, at + "/ports=p9");
+  EXPECT_THAT(s.refuse(Method::remove, sf + "/ports=p3").message, testing::HasSubstr("used by actions"));
+  s.edit(Method::remove, sf + "/actions=p2");
+  s.edit(Method::remove, sf + "/ports=p3");
+  s.edit(Method::post, "", R"({"supplied:supplied": [{"name": "new"}]})");
+  EXPECT_NE(s.store.find("new"), nullptr);
+}
+
+TEST_F(Edits, ConfigurationDoesNotMoveToASchemaWithoutItsModules) {
+  const auto small = Schema::load(POLYCUBE_TEST_YANG_DIR, {cube_module("helloworld")});
+  ASSERT_TRUE(small);
+  EXPECT_FALSE(s.store.moved_to(*small));
+  EXPECT_NE(s.store.find("sf"), nullptr);
 }
 
 }  // namespace

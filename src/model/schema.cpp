@@ -40,8 +40,10 @@ Result<std::string> read_text(const std::filesystem::path& file) {
 }
 
 /// Parses a module from a file; lookups of imports go to the folders of the context.
-Result<const lys_module*> parse_module(ly_ctx* context, const std::filesystem::path& file, Schema::Details& details) {
-  PCN_ASSIGN(const std::string text, read_text(file));
+Result<const lys_module*> parse_module(ly_ctx* context, const std::filesystem::path& file, const Schema::Texts& texts,
+                                       Schema::Details& details) {
+  const auto known = texts.find(file.stem().string());
+  PCN_ASSIGN(const std::string text, known == texts.end() ? read_text(file) : Result<std::string>(known->second));
   if (text.find('\0') != std::string::npos)
     return fail(ErrorCode::malformed_message, "{}: not a text file", file.string());
   ly_in* input = nullptr;
@@ -109,10 +111,11 @@ Result<ServiceModel> make_service(const lys_module* module, const Schema::Detail
   return service;
 }
 
-Result<const lys_module*> load_base(ly_ctx* context, const std::filesystem::path& yang_dir, Schema::Details& details) {
+Result<const lys_module*> load_base(ly_ctx* context, const std::filesystem::path& yang_dir, const Schema::Texts& texts,
+                                    Schema::Details& details) {
   PCN_ASSIGN([[maybe_unused]] const lys_module* extensions,
-             parse_module(context, yang_dir / "polycube-base.yang", details));
-  return parse_module(context, yang_dir / "polycube.yang", details);
+             parse_module(context, yang_dir / "polycube-base.yang", texts, details));
+  return parse_module(context, yang_dir / "polycube.yang", texts, details);
 }
 
 nlohmann::json describe_all(const Schema& schema, const Schema::Details& details) {
@@ -144,17 +147,17 @@ Schema::~Schema() {
 /// attempt with null: a module cannot be taken out of a libyang context, so the caller starts anew without it.
 Result<std::shared_ptr<Schema>> Schema::build(const std::filesystem::path& yang_dir,
                                               const std::vector<std::filesystem::path>& service_modules,
-                                              std::vector<Failure>& failures) {
+                                              const Texts& texts, std::vector<Failure>& failures) {
   std::shared_ptr<Schema> schema(new Schema);
   const std::uint16_t options = LY_CTX_SET_PRIV_PARSED | LY_CTX_DISABLE_SEARCHDIR_CWD;
   if (ly_ctx_new(yang_dir.c_str(), options, &schema->context_) != LY_SUCCESS)
     return fail(ErrorCode::not_found, "cannot use {} as the folder of the base YANG modules", yang_dir.string());
   Details& details = *schema->details_;
-  PCN_ASSIGN(const lys_module* base, load_base(schema->context_, yang_dir, details));
+  PCN_ASSIGN(const lys_module* base, load_base(schema->context_, yang_dir, texts, details));
   std::vector<const lys_module*> modules;
   for (const auto& file : service_modules) {
     const std::size_t known = details.sources.size();
-    auto module = parse_module(schema->context_, file, details);
+    auto module = parse_module(schema->context_, file, texts, details);
     if (module && details.sources.size() == known)
       module = fail(ErrorCode::data_exists, "{}: there is already a module called {}", file.string(), (*module)->name);
     if (!module) {
@@ -180,12 +183,13 @@ Result<std::shared_ptr<Schema>> Schema::build(const std::filesystem::path& yang_
 }
 
 Result<std::shared_ptr<const Schema>> Schema::load(const std::filesystem::path& yang_dir,
-                                                   const std::vector<std::filesystem::path>& service_modules) {
+                                                   const std::vector<std::filesystem::path>& service_modules,
+                                                   const Texts& texts) {
   silence_libyang();
   std::vector<std::filesystem::path> usable = service_modules;
   std::vector<Failure> failures;
   for (;;) {
-    PCN_ASSIGN(std::shared_ptr<Schema> schema, build(yang_dir, usable, failures));
+    PCN_ASSIGN(std::shared_ptr<Schema> schema, build(yang_dir, usable, texts, failures));
     if (schema) {
       schema->failures_ = std::move(failures);
       schema->description_ = describe_all(*schema, *schema->details_);
@@ -203,6 +207,8 @@ const ServiceModel* Schema::service(std::string_view name) const {
   }
   return nullptr;
 }
+
+const Schema::Texts& Schema::texts() const { return details_->sources; }
 
 Result<std::string> Schema::source(const std::string& module) const {
   const auto found = details_->sources.find(module);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -58,8 +59,12 @@ class Schema {
   /// Reads polycube-base.yang and polycube.yang from `yang_dir` and then each service module. A service whose module
   /// does not parse, is no service (no pcn:service, no list of its name, wrong key), binds nodes in an impossible way,
   /// or has the name of an earlier one, goes to failures(). Fails only when the base modules are unusable.
+  /// `texts`: modules, by the stem of their files, that are not read: so a schema can be made again with a service more,
+  /// whatever became of the files of the others.
+  using Texts = std::map<std::string, std::string>;
   [[nodiscard]] static Result<std::shared_ptr<const Schema>> load(
-      const std::filesystem::path& yang_dir, const std::vector<std::filesystem::path>& service_modules);
+      const std::filesystem::path& yang_dir, const std::vector<std::filesystem::path>& service_modules,
+      const Texts& texts = {});
 
   ~Schema();
   Schema(const Schema&) = delete;
@@ -75,6 +80,8 @@ class Schema {
 
   /// YANG source of an implemented or imported module (for yang-library's `location`), or not_found.
   [[nodiscard]] Result<std::string> source(const std::string& module) const;
+  /// All modules that load() was given or read itself.
+  [[nodiscard]] const Texts& texts() const;
 
   [[nodiscard]] ly_ctx* context() const { return context_; }
 
@@ -86,7 +93,7 @@ class Schema {
   Schema();
   [[nodiscard]] static Result<std::shared_ptr<Schema>> build(const std::filesystem::path& yang_dir,
                                                              const std::vector<std::filesystem::path>& service_modules,
-                                                             std::vector<Failure>& failures);
+                                                             const Texts& texts, std::vector<Failure>& failures);
 
   ly_ctx* context_ = nullptr;
   std::unique_ptr<Details> details_;
