@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/log.h"
-#include "service/control_plane.h"
+#include "service/library.h"
 
 namespace polycube::service {
 
@@ -29,54 +29,116 @@ std::map<std::string, fs::path> packages_in(const fs::path& folder) {
   return found;
 }
 
-Result<const control::Service*> find_control(const fs::path& library, bool needed) {
+class LibrarySource : public ControlSource {
+ public:
+  explicit LibrarySource(const control::Service& service) : service_(service) {}
+  [[nodiscard]] Result<std::unique_ptr<control::Cube>> create(control::Host& host) override {
+    return service_.create(host);
+  }
+  [[nodiscard]] Place place() const override { return Place::in_process; }
+
+ private:
+  const control::Service& service_;
+};
+
+Result<std::shared_ptr<ControlSource>> find_control(const fs::path& library, bool needed) {
   std::error_code error;
-  if (fs::exists(library, error)) return load_control(library);
+  if (fs::exists(library, error)) {
+    PCN_ASSIGN(const control::Service* service, load_control(library));
+    return std::make_shared<LibrarySource>(*service);
+  }
   if (!needed) return nullptr;
   return fail(ErrorCode::invalid_value, "its fast path sends packets to a slow path, but {} does not exist",
               library.string());
 }
 
+// Opens the package of an entry; when that fails, the entry says why.
+void open_package(const std::string& name, Catalogue::Entry& entry, const model::Schema& schema) {
+  const model::ServiceModel* model = schema.service(name);
+  if (model == nullptr) {
+    if (entry.error.message.empty())
+      entry.error = Error{ErrorCode::invalid_value, "its model could not be loaded", {}, {}};
+    return;
+  }
+  auto package = engine::Package::open(entry.folder, *model);
+  if (!package) {
+    entry.error = std::move(package).error();
+    return;
+  }
+  if (entry.remote) {
+    entry.control = std::make_shared<DetachedSource>(name);
+  } else {
+    auto control = find_control(entry.folder / (name + ".so"), package->slow_path());
+    if (!control) {
+      entry.error = std::move(control).error();
+      return;
+    }
+    entry.control = std::move(*control);
+  }
+  entry.package = std::move(*package);
+}
+
 }  // namespace
 
-Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs::path>& service_dirs) {
+Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs::path>& service_dirs,
+                                  const fs::path& remote_dir) {
   Catalogue catalogue;
+  catalogue.yang_dir_ = yang_dir;
   std::vector<fs::path> models;
-  for (const fs::path& folder : service_dirs) {
+  const auto add = [&](const fs::path& folder, bool remote) {
     for (const auto& [name, path] : packages_in(folder)) {
-      if (!catalogue.entries_.try_emplace(name, Entry{path, std::nullopt, nullptr, {}}).second) {
+      if (!catalogue.entries_.try_emplace(name, Entry{path, std::nullopt, nullptr, remote, {}}).second) {
         log::warn("service {} in {} is hidden by the one in {}", name, folder.string(),
                   catalogue.entries_.at(name).folder.string());
         continue;
       }
       models.push_back(path / (name + ".yang"));
     }
-  }
+  };
+  for (const fs::path& folder : service_dirs) add(folder, false);
+  std::error_code error;
+  if (fs::is_directory(remote_dir, error)) add(remote_dir, true);
   PCN_ASSIGN(catalogue.schema_, model::Schema::load(yang_dir, models));
   for (const model::Schema::Failure& failure : catalogue.schema_->failures())
     catalogue.entries_.at(failure.file.stem().string()).error = failure.error;
   for (auto& [name, entry] : catalogue.entries_) {
-    if (const model::ServiceModel* model = catalogue.schema_->service(name); model != nullptr) {
-      auto package = engine::Package::open(entry.folder, *model);
-      auto control = package ? find_control(entry.folder / (name + ".so"), package->slow_path()) : nullptr;
-      if (package && control) {
-        entry.package = std::move(*package);
-        entry.control = *control;
-      } else {
-        entry.error = package ? control.error() : package.error();
-      }
-    } else if (entry.error.message.empty()) {
-      entry.error = Error{ErrorCode::invalid_value, "its model could not be loaded", {}, {}};
-    }
+    open_package(name, entry, *catalogue.schema_);
     if (!entry.package)
       log::error("service {} in {} cannot be used: {}", name, entry.folder.string(), entry.error.message);
   }
   return catalogue;
 }
 
-const control::Service* Catalogue::control(const std::string& service) const {
+Result<Catalogue::Extension> Catalogue::extend(const std::string& name, const fs::path& folder) const {
+  Extension extension{name, {folder, std::nullopt, nullptr, true, {}}, nullptr};
+  model::Schema::Texts texts = schema_->texts();
+  texts.erase(name);
+  std::vector<fs::path> models;
+  for (const auto& [other, entry] : entries_)
+    if (other != name && schema_->service(other) != nullptr) models.push_back(entry.folder / (other + ".yang"));
+  models.push_back(folder / (name + ".yang"));
+  PCN_ASSIGN(extension.schema, model::Schema::load(yang_dir_, models, texts));
+  for (const model::Schema::Failure& failure : extension.schema->failures())
+    return tl::unexpected<Error>(failure.error);
+  open_package(name, extension.entry, *extension.schema);
+  if (!extension.entry.package) return tl::unexpected<Error>(extension.entry.error);
+  return extension;
+}
+
+void Catalogue::accept(Extension extension) {
+  entries_[extension.name] = std::move(extension.entry);
+  for (auto& [name, entry] : entries_)
+    if (entry.package) entry.package->rebind(*extension.schema->service(name));
+  schema_ = std::move(extension.schema);
+}
+
+void Catalogue::connect(const std::string& service, std::shared_ptr<ControlSource> source) {
+  entries_.at(service).control = std::move(source);
+}
+
+ControlSource* Catalogue::control(const std::string& service) const {
   auto entry = entries_.find(service);
-  return entry == entries_.end() ? nullptr : entry->second.control;
+  return entry == entries_.end() ? nullptr : entry->second.control.get();
 }
 
 Result<const engine::Package*> Catalogue::package(const std::string& service) const {

@@ -1,42 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/control_plane.h"
 
-#include <dlfcn.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 
 namespace polycube::service {
-
-namespace fs = std::filesystem;
-
-namespace {
-
-// Whoever can write the file or its folder decides what the daemon runs.
-Result<> check_owner(const fs::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) < 0) return fail_errno(errno, fmt::format("cannot read {}", path.string()));
-  if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return fail(ErrorCode::access_denied, "{} is not loaded: it must belong to root, and nobody else may write it",
-                path.string());
-  return {};
-}
-
-}  // namespace
-
-Result<const control::Service*> load_control(const fs::path& library) {
-  PCN_TRY(check_owner(library.parent_path()));
-  PCN_TRY(check_owner(library));
-  void* handle = ::dlopen(fs::absolute(library).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return fail(ErrorCode::invalid_value, "cannot load a control plane: {}", ::dlerror());
-  const auto* service = static_cast<const control::Service*>(::dlsym(handle, "polycube_service"));
-  if (service == nullptr)
-    return fail(ErrorCode::invalid_value, "{} is no control plane: it has no POLYCUBE_SERVICE", library.string());
-  if (service->version != control::interface_version)
-    return fail(ErrorCode::invalid_value, "{} was built for interface version {}, this is {}", library.string(),
-                service->version, control::interface_version);
-  return service;
-}
 
 ControlPlane::ControlPlane(std::string cube, const engine::Package& package, engine::SlowPath& slow_path)
     : turn_(std::make_shared<Turn>()), host_(std::make_unique<CubeHost>(std::move(cube), package, slow_path, turn_)) {}
@@ -47,36 +14,21 @@ ControlPlane::~ControlPlane() {
   turn_->stage = Turn::Stage::over;
 }
 
-Result<std::unique_ptr<ControlPlane>> ControlPlane::create(const control::Service& service, const std::string& cube,
+Result<std::unique_ptr<ControlPlane>> ControlPlane::create(ControlSource& source, const std::string& cube,
                                                            const engine::Package& package,
                                                            engine::SlowPath& slow_path) {
   std::unique_ptr<ControlPlane> plane(new ControlPlane(cube, package, slow_path));
-  PCN_ASSIGN(plane->cube_, plane->call("creation", [&] { return service.create(*plane->host_); }));
+  PCN_ASSIGN(plane->cube_, plane->call("creation", [&] { return source.create(*plane->host_); }));
   return plane;
 }
 
-// Runs a function of the cube that has a result.
 template <typename Function>
 auto ControlPlane::call(const char* what, const Function& function) -> decltype(function()) {
-  const std::lock_guard turn(turn_->mutex);
-  try {
-    return function();
-  } catch (const tl::bad_expected_access<Error>& thrown) {
-    return tl::unexpected<Error>(thrown.error());
-  } catch (const std::exception& thrown) {
-    return fail(ErrorCode::system, "the control plane of cube {} failed ({}): {}", host_->name(), what, thrown.what());
-  } catch (...) {
-    return fail(ErrorCode::system, "the control plane of cube {} failed ({})", host_->name(), what);
-  }
+  return in_turn(*turn_, host_->name(), what, function);
 }
 
-// Runs one that has none.
 void ControlPlane::notify(const char* what, const std::function<void()>& function) {
-  const auto done = call(what, [&]() -> Result<> {
-    function();
-    return {};
-  });
-  if (!done) host_->log(control::LogLevel::err, done.error().message);
+  notify_in_turn(*turn_, *host_, what, function);
 }
 
 Result<> ControlPlane::prepare(const control::Changes& changes) {

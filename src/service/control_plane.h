@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Control planes of cubes that run in the daemon: a shared library in the service's package.
+/// A cube's control plane between the daemon and what the service's author wrote.
 /// Invariants: one function of a cube's control plane runs at a time. What a function throws becomes an Error, or a line of
-/// the log where nobody waits for a Result. A library stays loaded: objects of its classes may outlive the last cube.
+/// the log where nobody waits for a Result.
 /// Threading: ControlPlane is used under the controller's lock: state() by readers beside each other, everything else by one.
 /// What it calls runs on the caller's thread or the slow path's.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "service/control_source.h"
 #include "service/cube_host.h"
 
 namespace polycube::service {
 
-/// Loads NAME.so. Only what belongs to root and nobody else may write is loaded. Errors: access_denied, invalid_value
-/// (no library, or of another interface), naming the file.
-[[nodiscard]] Result<const control::Service*> load_control(const std::filesystem::path& library);
-
 class ControlPlane {
  public:
   /// Makes the control plane of a cube that is being created. It gets no packets before start().
-  [[nodiscard]] static Result<std::unique_ptr<ControlPlane>> create(const control::Service& service,
-                                                                    const std::string& cube,
+  [[nodiscard]] static Result<std::unique_ptr<ControlPlane>> create(ControlSource& source, const std::string& cube,
                                                                     const engine::Package& package,
                                                                     engine::SlowPath& slow_path);
   ~ControlPlane();

@@ -24,8 +24,8 @@ Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candi
                                                    engine::Engine& engine) {
   Step step(*this, engine);
   for (const auto& [id, change] : candidate.changes) {
-    const control::Service* service = catalogue.control(id.service);
-    if (service == nullptr) continue;
+    ControlSource* source = catalogue.control(id.service);
+    if (source == nullptr) continue;
     if (!change.after) {
       step.deleted_.push_back(id.name);
       continue;
@@ -34,7 +34,7 @@ Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candi
     const bool is_new = plane == nullptr;
     if (is_new) {
       PCN_ASSIGN(const engine::Package* package, catalogue.package(id.service));
-      auto created = ControlPlane::create(*service, id.name, *package, engine.slow_path());
+      auto created = ControlPlane::create(*source, id.name, *package, engine.slow_path());
       if (!created) return error_of(id, std::move(created).error());
       plane = created->get();
       step.created_[id.name] = std::move(*created);
@@ -92,6 +92,29 @@ void ControlPlanes::Step::finish(const Surroundings& now) {
 ControlPlanes::Step::~Step() {
   for (ControlPlane* plane : stopped_)
     if (auto again = plane->start(engine_); !again) log::error("slow path: {}", again.error().message);
+}
+
+Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cubes, ControlSource& source,
+                              const engine::Package& package, engine::Engine& engine, const Surroundings& now) {
+  std::map<std::string, std::unique_ptr<ControlPlane>> fresh;
+  for (const auto& [id, tree] : cubes) {
+    auto created = ControlPlane::create(source, id.name, package, engine.slow_path());
+    if (!created) return error_of(id, std::move(created).error());
+    ControlPlane& plane = **created;
+    fresh[id.name] = std::move(*created);
+    plane.join(engine);
+    plane.show(view_of(id.name, now));
+    const control::Changes changes = model::flat_changes(nullptr, tree.get());
+    auto done = plane.prepare(changes);
+    if (done) done = plane.commit(changes);
+    if (!done) return error_of(id, std::move(done).error());
+  }
+  for (auto& [name, plane] : fresh) planes_[name] = std::move(plane);  // those before end: a cube's ring has one reader
+  follow(now);
+  for (const auto& [id, tree] : cubes)
+    if (auto started = planes_.at(id.name)->start(engine); !started)
+      log::error("cube {} has no slow path: {}", id.name, started.error().message);
+  return {};
 }
 
 void ControlPlanes::follow(const Surroundings& now) {

@@ -54,6 +54,11 @@ class ControlPlanes {
   [[nodiscard]] Result<Step> prepare(const model::Candidate& candidate, const Catalogue& catalogue,
                                      engine::Engine& engine);
 
+  /// Makes those of cubes of one service that run anew, to whom the whole configuration is new, or leaves all as they are.
+  /// Errors: theirs.
+  [[nodiscard]] Result<> renew(const std::map<model::CubeId, model::CubeTree>& cubes, ControlSource& source,
+                               const engine::Package& package, engine::Engine& engine, const Surroundings& now);
+
   /// Tells those that it concerns of links and peers.
   void follow(const Surroundings& now);
 

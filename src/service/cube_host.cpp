@@ -261,61 +261,14 @@ Result<std::unique_ptr<control::RawTable>> CubeHost::open_table(std::string_view
 
 // ---- timers ----------------------------------------------------------------------------------------------------------
 
-class CubeHost::HostTimer : public control::Handle {
- public:
-  struct State {
-    bool over = false;  ///< guarded by the turn
-    std::function<void()> function;
-  };
-
-  HostTimer(engine::SlowPath& slow_path, std::shared_ptr<Turn> turn, std::shared_ptr<State> state)
-      : slow_path_(slow_path), turn_(std::move(turn)), state_(std::move(state)) {}
-  HostTimer(const HostTimer&) = delete;
-  HostTimer& operator=(const HostTimer&) = delete;
-  ~HostTimer() override {
-    {
-      const std::lock_guard turn(turn_->mutex);
-      state_->over = true;
-    }
-    slow_path_.cancel(id);
-  }
-
-  engine::SlowPath::WorkId id = 0;
-
- private:
-  engine::SlowPath& slow_path_;
-  std::shared_ptr<Turn> turn_;
-  std::shared_ptr<State> state_;
-};
-
-control::Timer CubeHost::start_timer(milliseconds delay, Repeat repeat, std::function<void()> function) {
-  static constexpr milliseconds until_it_runs{10};
-  auto state = std::make_shared<HostTimer::State>(HostTimer::State{false, std::move(function)});
-  auto timer = std::make_unique<HostTimer>(slow_path_, turn_, state);
-  using Delay = std::optional<engine::SlowPath::Clock::duration>;
-  timer->id = slow_path_.schedule(delay, [this, turn = turn_, state, repeat]() -> Delay {
-    const std::lock_guard lock(turn->mutex);
-    if (state->over || turn->stage == Turn::Stage::over) return std::nullopt;
-    if (turn->stage == Turn::Stage::waiting) return until_it_runs;
-    try {
-      state->function();
-    } catch (const std::exception& thrown) {
-      log(control::LogLevel::err, fmt::format("a timer failed: {}", thrown.what()));
-    } catch (...) {
-      log(control::LogLevel::err, "a timer failed");
-    }
-    return repeat && !state->over ? Delay(*repeat) : std::nullopt;
-  });
-  return timer;
-}
-
 control::Timer CubeHost::every(milliseconds interval, std::function<void()> function) {
   interval = std::max(interval, milliseconds(1));
-  return start_timer(interval, interval, std::move(function));
+  return TurnTimer<engine::SlowPath>::start(slow_path_, *this, turn_, interval, interval, std::move(function));
 }
 
 control::Timer CubeHost::after(milliseconds delay, std::function<void()> function) {
-  return start_timer(std::max(delay, milliseconds(0)), std::nullopt, std::move(function));
+  return TurnTimer<engine::SlowPath>::start(slow_path_, *this, turn_, std::max(delay, milliseconds(0)), std::nullopt,
+                                            std::move(function));
 }
 
 }  // namespace polycube::service

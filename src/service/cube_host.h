@@ -13,14 +13,9 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "service/turn.h"
 
 namespace polycube::service {
-
-/// Serialises the functions of a cube. Timers that come too late find it when the cube is gone.
-struct Turn {
-  std::recursive_mutex mutex;  ///< recursive: a function of the cube may destroy timers
-  enum class Stage { waiting, running, over } stage = Stage::waiting;
-};
 
 /// A cube as its control plane sees it from outside.
 struct CubeView {
@@ -60,10 +55,6 @@ class CubeHost : public control::Host {
 
  private:
   class HostTable;
-  class HostTimer;
-  using Repeat = std::optional<std::chrono::milliseconds>;
-  [[nodiscard]] control::Timer start_timer(std::chrono::milliseconds delay, Repeat repeat,
-                                           std::function<void()> function);
 
   std::string name_;
   const engine::Package& package_;

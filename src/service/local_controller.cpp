@@ -61,7 +61,7 @@ bool is_wired(const topology::Wiring& wiring, int device) {
 }  // namespace
 
 Result<std::unique_ptr<LocalController>> LocalController::create(const ControllerOptions& options) {
-  PCN_ASSIGN(Catalogue catalogue, Catalogue::find(options.yang_dir, options.service_dirs));
+  PCN_ASSIGN(Catalogue catalogue, Catalogue::find(options.yang_dir, options.service_dirs, options.remote_dir));
   std::unique_ptr<LocalController> controller(new LocalController(options, std::move(catalogue)));
   controller->epoch_ = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   PCN_ASSIGN(controller->engine_, engine::Engine::create(options.programs_dir));
@@ -88,14 +88,18 @@ std::string LocalController::revision() const {
 
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
 
-// A cube is addressed by its name alone, where words of the command line and services stand as well.
-Result<> LocalController::check_name(const model::CubeId& id) const {
+bool is_command_word(const std::string& name) {
   static const std::set<std::string> words = {"add",        "set",     "show",   "del",      "connect",
                                               "disconnect", "attach",  "detach", "topology", "services",
                                               "cubes",      "netdevs", "version"};
-  if (!words.contains(id.name) && schema()->service(id.name) == nullptr) return {};
+  return words.contains(name);
+}
+
+// A cube is addressed by its name alone, where words of the command line and services stand as well.
+Result<> LocalController::check_name(const model::CubeId& id) const {
+  if (!is_command_word(id.name) && schema()->service(id.name) == nullptr) return {};
   auto refused = fail(ErrorCode::invalid_value, "{} cannot be the name of a cube: it is a {}", id.name,
-                      words.contains(id.name) ? "word of the command line" : "service");
+                      is_command_word(id.name) ? "word of the command line" : "service");
   refused.value().path = path_of(id.service, id.name, "", "");
   return refused;
 }

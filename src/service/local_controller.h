@@ -29,10 +29,14 @@ struct ControllerOptions {
   std::filesystem::path yang_dir;      ///< polycube-base.yang, polycube.yang
   std::filesystem::path programs_dir;  ///< the engine's own objects
   std::vector<std::filesystem::path> service_dirs;
-  std::string version;  ///< of the daemon
+  std::filesystem::path remote_dir;  ///< what services with a process of their own sent is kept here
+  std::string version;               ///< of the daemon
 };
 
-class LocalController : public Controller {
+/// Words that can be the name of neither a cube nor a service.
+[[nodiscard]] bool is_command_word(const std::string& name);
+
+class LocalController : public Controller, public ServiceRegistry {
  public:
   [[nodiscard]] static Result<std::unique_ptr<LocalController>> create(const ControllerOptions& options);
   ~LocalController() override;  ///< takes all cubes down
@@ -44,7 +48,9 @@ class LocalController : public Controller {
   [[nodiscard]] Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body,
                                                model::Format format) override;
   [[nodiscard]] std::string revision() const override;
-  [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return catalogue_.schema(); }
+  [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return schema_.load(); }
+
+  [[nodiscard]] Result<> attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) override;
 
  private:
   struct Learned;  ///< an entry that only a table has
@@ -54,7 +60,10 @@ class LocalController : public Controller {
     std::vector<engine::TableAccess> lists = {};
   };
   LocalController(const ControllerOptions& options, Catalogue catalogue)
-      : options_(options), catalogue_(std::move(catalogue)), datastore_(catalogue_.schema()) {}
+      : options_(options),
+        catalogue_(std::move(catalogue)),
+        datastore_(catalogue_.schema()),
+        schema_(catalogue_.schema()) {}
 
   using ReadLock = std::shared_lock<FairMutex>;
   using WriteLock = std::unique_lock<FairMutex>;
@@ -67,6 +76,10 @@ class LocalController : public Controller {
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
+  [[nodiscard]] Result<> check_offer(const ServiceOffer& offer) const;
+  [[nodiscard]] bool is_known(const ServiceOffer& offer) const;
+  [[nodiscard]] Result<> add_service(const ServiceOffer& offer);
+  [[nodiscard]] std::map<model::CubeId, model::CubeTree> cubes_of(const std::string& service) const;
   void identify(const model::Candidate& candidate);
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
@@ -95,6 +108,7 @@ class LocalController : public Controller {
                                             const Scope& scope) const;
   [[nodiscard]] Result<> add_machine_state(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] Result<> add_cube_list(model::DataTree& forest, const Scope& scope) const;
+  [[nodiscard]] Result<> add_control(model::DataTree& data, const std::string& node, const std::string& service) const;
   [[nodiscard]] Result<> add_services(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] Result<> add_devices(model::DataTree& forest, const Scope& scope) const;
   [[nodiscard]] std::optional<std::uint64_t> max_age(const model::DataTree& cube,
@@ -108,6 +122,7 @@ class LocalController : public Controller {
   Catalogue catalogue_;
   mutable FairMutex mutex_;
   model::Datastore datastore_;
+  std::atomic<std::shared_ptr<const model::Schema>> schema_;  ///< that of the catalogue, for those without the lock
   topology::Topology topology_;
   topology::Wiring wiring_;
   std::unique_ptr<engine::Engine> engine_;

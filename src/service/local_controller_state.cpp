@@ -177,6 +177,13 @@ Result<> LocalController::add_machine_state(model::DataTree& data, const Scope& 
   return {};
 }
 
+// Where the control plane of a service is, of those that have one.
+Result<> LocalController::add_control(model::DataTree& data, const std::string& node,
+                                      const std::string& service) const {
+  const ControlSource* source = catalogue_.control(service);
+  return source == nullptr ? Result<>() : model::add_leaf(data, node + "/control-plane", to_string(source->place()));
+}
+
 Result<> LocalController::add_services(model::DataTree& data, const Scope& scope) const {
   for (const auto& [name, entry] : catalogue_.entries()) {
     if (!scope.covers({{"services"}, {"service", name}})) continue;
@@ -187,6 +194,7 @@ Result<> LocalController::add_services(model::DataTree& data, const Scope& scope
       PCN_TRY(model::add_leaf(data, node + "/version", service->version));
     }
     if (!entry.package) PCN_TRY(model::add_leaf(data, node + "/error", entry.error.message));
+    PCN_TRY(add_control(data, node, name));
   }
   return {};
 }
@@ -201,6 +209,7 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
     PCN_TRY(model::add_leaf(data, node + "/service-name", described.service));
     PCN_TRY(model::add_leaf(data, node + "/type", std::string(topology::to_string(described.hook))));
     PCN_TRY(model::add_leaf(data, node + "/loglevel", described.log_level));
+    PCN_TRY(add_control(data, node, described.service));
     std::uint64_t drops = 0;
     for (const auto& [reason, packets] : statistics.drops) drops += packets;
     PCN_TRY(model::add_leaf(data, node + "/drops", std::to_string(drops)));

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Services that come at run time, with a process of their own.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "base/log.h"
+#include "service/cube_tree.h"
+#include "service/local_controller.h"
+
+namespace polycube::service {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+Result<> write_file(const fs::path& file, const std::string& content) {
+  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  stream.write(content.data(), static_cast<std::streamsize>(content.size()));
+  stream.close();
+  if (!stream) return fail(ErrorCode::system, "cannot write {}: {}", file.string(), std::strerror(errno));
+  return {};
+}
+
+/// A package in the making: what was in its place comes back unless it is kept.
+class StoredPackage {
+ public:
+  StoredPackage(const fs::path& folder, const std::string& name)
+      : path_(folder / name), before_(folder / ("." + name + ".before")) {}
+  StoredPackage(const StoredPackage&) = delete;
+  StoredPackage& operator=(const StoredPackage&) = delete;
+  ~StoredPackage() {
+    std::error_code ignored;
+    if (!kept_) {
+      fs::remove_all(path_, ignored);
+      if (fs::exists(before_, ignored)) fs::rename(before_, path_, ignored);
+    }
+    fs::remove_all(before_, ignored);
+  }
+
+  [[nodiscard]] Result<> write(const ServiceOffer& offer) {
+    std::error_code error;
+    fs::remove_all(before_, error);
+    if (fs::exists(path_)) fs::rename(path_, before_, error);
+    if (error) return fail(ErrorCode::system, "cannot replace {}: {}", path_.string(), error.message());
+    for (const fs::path& folder : {path_.parent_path(), path_})
+      if (::mkdir(folder.c_str(), 0700) < 0 && errno != EEXIST)
+        return fail_errno(errno, fmt::format("cannot create the folder {}", folder.string()));
+    PCN_TRY(write_file(path_ / (offer.name + ".yang"), offer.model));
+    PCN_TRY(write_file(path_ / (offer.name + ".tc.o"), offer.tc_object));
+    return write_file(path_ / (offer.name + ".xdp.o"), offer.xdp_object);
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  void keep() { kept_ = true; }
+
+ private:
+  fs::path path_;
+  fs::path before_;
+  bool kept_ = false;
+};
+
+// It becomes the name of files and a word of the command line.
+bool is_module_name(const std::string& name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !name.empty() && name.size() <= 64 && is_letter(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+}  // namespace
+
+Result<> LocalController::check_offer(const ServiceOffer& offer) const {
+  if (!is_module_name(offer.name))
+    return fail(ErrorCode::invalid_value,
+                "a service has a name of at most 64 letters, digits, '-' and '_' that begins with a letter");
+  if (is_command_word(offer.name))
+    return fail(ErrorCode::invalid_value, "{} cannot be the name of a service: it is a word of the command line",
+                offer.name);
+  const auto known = catalogue_.entries().find(offer.name);
+  if (known != catalogue_.entries().end()) {
+    const Catalogue::Entry& entry = known->second;
+    if (!entry.remote)
+      return fail(ErrorCode::data_exists, "service {} is installed in {}", offer.name, entry.folder.string());
+    if (entry.control && entry.control->place() == ControlSource::Place::remote)
+      return fail(ErrorCode::data_exists, "service {} is attached already, by another process", offer.name);
+  }
+  if (datastore_.find(offer.name) != nullptr)
+    return fail(ErrorCode::data_exists, "there is a cube with the name of service {}; delete it or rename the service",
+                offer.name);
+  return {};
+}
+
+// Whether it is what its cubes were made from, and would be.
+bool LocalController::is_known(const ServiceOffer& offer) const {
+  const auto known = catalogue_.entries().find(offer.name);
+  if (known == catalogue_.entries().end() || !known->second.package) return false;
+  const auto model = catalogue_.schema()->texts().find(offer.name);
+  const fs::path& folder = known->second.folder;
+  return model != catalogue_.schema()->texts().end() && model->second == offer.model &&
+         content_of(folder / (offer.name + ".tc.o")) == offer.tc_object &&
+         content_of(folder / (offer.name + ".xdp.o")) == offer.xdp_object;
+}
+
+Result<> LocalController::add_service(const ServiceOffer& offer) {
+  StoredPackage stored(options_.remote_dir, offer.name);
+  PCN_TRY(stored.write(offer));
+  PCN_ASSIGN(Catalogue::Extension extension, catalogue_.extend(offer.name, stored.path()));
+  PCN_ASSIGN(model::Datastore moved, datastore_.moved_to(extension.schema));
+  catalogue_.accept(std::move(extension));
+  datastore_ = std::move(moved);
+  schema_ = catalogue_.schema();
+  stored.keep();
+  return {};
+}
+
+std::map<model::CubeId, model::CubeTree> LocalController::cubes_of(const std::string& service) const {
+  std::map<model::CubeId, model::CubeTree> cubes;
+  for (const auto& cube : datastore_.cubes())
+    if (cube.first.service == service) cubes.insert(cube);
+  return cubes;
+}
+
+Result<> LocalController::attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) {
+  const WriteLock lock(mutex_);
+  if (devices_ == nullptr) return fail(ErrorCode::system, "the daemon is stopping");
+  PCN_TRY(check_offer(offer));
+  const auto cubes = cubes_of(offer.name);
+  if (!is_known(offer)) {
+    if (!cubes.empty())
+      return fail(
+          ErrorCode::in_use,
+          "service {} has {} cubes, made from another model or other objects: delete them, or connect the service "
+          "that they were made from",
+          offer.name, cubes.size());
+    PCN_TRY(add_service(offer));
+  }
+  PCN_ASSIGN(const engine::Package* package, catalogue_.package(offer.name));
+  const topology::Devices devices = devices_->current();
+  PCN_TRY(control_planes_.renew(cubes, *source, *package, *engine_, {topology_, wiring_, devices}));
+  catalogue_.connect(offer.name, std::move(source));
+  log::info("service {} is attached; it has {} cubes", offer.name, cubes.size());
+  return {};
+}
+
+}  // namespace polycube::service
