@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/options.h"
 #include "daemon/state_dir.h"
+#include "remote/server.h"
 #include "service/local_controller.h"
 
 namespace polycube::daemon {
@@ -33,6 +34,17 @@ void raise_descriptor_limit() {
               enough);
 }
 
+// Services with a process of their own, where they are asked for.
+Result<> serve_services(remote::Server& server, const Options& options) {
+  if (options.services_socket.empty() && options.services_listen.empty()) return {};
+  PCN_TRY(server.start({.socket = options.services_socket,
+                        .address = options.services_listen,
+                        .tls = {options.services_certificate, options.services_key, options.services_ca}}));
+  if (!options.services_socket.empty()) log::info("services connect to {}", options.services_socket.string());
+  if (server.port() != 0) log::info("services connect to TCP port {}", server.port());
+  return {};
+}
+
 Result<> run(Options options) {
   if (geteuid() != 0) return fail(ErrorCode::access_denied, "polycubed must run as root");
   sigset_t signals;
@@ -50,7 +62,10 @@ Result<> run(Options options) {
   PCN_ASSIGN(auto controller, service::LocalController::create({.yang_dir = data / "yang",
                                                                 .programs_dir = data / "engine",
                                                                 .service_dirs = options.service_dirs,
+                                                                .remote_dir = options.state_dir / "services",
                                                                 .version = POLYCUBE_VERSION}));
+  remote::Server services(*controller);
+  PCN_TRY(serve_services(services, options));
   api::ServerOptions server_options;
   server_options.socket = options.socket;
   if (!options.listen.empty()) {

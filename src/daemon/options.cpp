@@ -15,6 +15,30 @@ namespace {
 
 using Setter = std::function<bool(Options&, const std::string&)>;
 
+template <std::filesystem::path Options::* member>
+bool path_setting(Options& options, const std::string& value) {
+  options.*member = value;
+  return !value.empty();
+}
+
+// TCP lets in whoever proves to be allowed to, and nobody else.
+Result<> check_services(const Options& options) {
+  const bool given =
+      !options.services_certificate.empty() || !options.services_key.empty() || !options.services_ca.empty();
+  const bool all =
+      !options.services_certificate.empty() && !options.services_key.empty() && !options.services_ca.empty();
+  if (!options.services_listen.empty() && !all)
+    return fail(ErrorCode::invalid_value,
+                "--services-listen {} needs --services-certificate, --services-key and --services-ca: without them "
+                "whoever reaches it would control the data path",
+                options.services_listen);
+  if (options.services_listen.empty() && given)
+    return fail(
+        ErrorCode::invalid_value,
+        "--services-certificate, --services-key and --services-ca are for --services-listen, which is not given");
+  return {};
+}
+
 // The options that a configuration file can hold.
 const std::map<std::string, Setter>& settings() {
   static const std::map<std::string, Setter> table = {
@@ -48,6 +72,15 @@ const std::map<std::string, Setter>& settings() {
          o.service_dirs.emplace_back(v);
          return !v.empty();
        }},
+      {"services-socket", path_setting<&Options::services_socket>},
+      {"services-listen",
+       [](Options& o, const std::string& v) {
+         o.services_listen = v;
+         return !v.empty();
+       }},
+      {"services-certificate", path_setting<&Options::services_certificate>},
+      {"services-key", path_setting<&Options::services_key>},
+      {"services-ca", path_setting<&Options::services_ca>},
       {"clean-on-exit",
        [](Options& o, const std::string& v) {
          o.clean_on_exit = v == "true";
@@ -99,6 +132,13 @@ Result<Options> parse_options(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--listen", options.listen, "also serve the API on this loopback address, e.g. 127.0.0.1:9000");
   app.add_option("--services-dir", options.service_dirs, "folder with service packages; may be given several times");
+  app.add_option("--services-socket", options.services_socket,
+                 "Unix socket for services with a process of their own (polycube-service); none without");
+  app.add_option("--services-listen", options.services_listen,
+                 "ADDRESS:PORT for services on other machines; needs the three options below");
+  app.add_option("--services-certificate", options.services_certificate, "the daemon's certificate for them (PEM)");
+  app.add_option("--services-key", options.services_key, "its private key (PEM)");
+  app.add_option("--services-ca", options.services_ca, "certificate of the authority that signed theirs (PEM)");
   app.add_flag("--clean-on-exit", options.clean_on_exit, "remove every trace when stopped, the state folder included");
   app.add_flag("-v,--version", version, "print the version and exit");
   try {
@@ -121,6 +161,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   if (config->count() > 0 || std::filesystem::exists(options.config, ignored))
     PCN_TRY(apply_config(options.config, given, options));
   if (auto level = log::parse_level(options.log_level); !level) return tl::unexpected<Error>(level.error());
+  PCN_TRY(check_services(options));
   for (const std::filesystem::path& folder : options.service_dirs)
     if (!std::filesystem::is_directory(folder, ignored))
       return fail(ErrorCode::invalid_value, "--services-dir {}: there is no such folder", folder.string());

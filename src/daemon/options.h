@@ -19,6 +19,11 @@ struct Options {
   std::string log_level = "info";
   std::string listen;  ///< "address:port" on the loopback, or empty
   std::vector<std::filesystem::path> service_dirs;
+  std::filesystem::path services_socket;  ///< for services with a process of their own; empty: none
+  std::string services_listen;            ///< "ADDRESS:PORT" for those on other machines, or empty
+  std::filesystem::path services_certificate;
+  std::filesystem::path services_key;
+  std::filesystem::path services_ca;
   bool clean_on_exit = false;
   /// What was only asked for is printed and nothing is run.
   std::string answer;

@@ -62,6 +62,7 @@ Result<StateDir> StateDir::open(const fs::path& path) {
 StateDir::~StateDir() {
   if (!remove_ || !lock_) return;
   std::error_code ignored;
+  fs::remove_all(path_ / "services", ignored);  // what they sent
   fs::remove(path_ / "lock", ignored);
   fs::remove(path_, ignored);
 }

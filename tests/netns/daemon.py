@@ -60,7 +60,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """polycubed in the host namespace of a Lab."""
 
-    def __init__(self, lab, *options, clean=True, services=()):
+    def __init__(self, lab, *options, clean=True, services=(), remote=False):
         self.lab = lab
         self.folder = Path(tempfile.mkdtemp(prefix="d", dir=lab.folder))
         self.socket = self.folder / "s"
@@ -68,6 +68,8 @@ class Daemon:
         self.log = self.folder / "log"
         self.options = [*options, *(["--clean-on-exit"] if clean else []),
                         *(word for folder in services for word in ("--services-dir", str(folder)))]
+        if remote:
+            self.options += ["--services-socket", str(self.folder / "services")]
         self.process = None
         self.ready_after = None
         self.ever_owned = set()

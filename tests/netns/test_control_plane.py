@@ -7,11 +7,17 @@ import pytest
 
 from daemon import BUILD
 from network import eventually
+from remote import RemoteService
 
 
-@pytest.fixture
-def daemon(lab):
-    running = lab.daemon(services=[BUILD / "tests/packages"])
+@pytest.fixture(params=["in-process", "remote"])
+def daemon(lab, request):
+    """A daemon with the sample, whose control planes run in the daemon or in a process of their own."""
+    if request.param == "remote":
+        running = lab.daemon(remote=True)
+        RemoteService(lab, running).start()
+    else:
+        running = lab.daemon(services=[BUILD / "tests/packages"])
     yield running
     if running.running():
         assert running.stop() == 0

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a service asks of a cube's host, carried out.
+/// Invariants: everything is checked as far as the host does not; no message makes more of it than the functions of
+/// control.h allow.
+/// Threading: as the host.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "remote/message.h"
+
+namespace polycube::remote {
+
+using Tables = std::map<std::string, std::unique_ptr<control::RawTable>>;
+
+[[nodiscard]] pb::Reply ports(control::Host& host);
+[[nodiscard]] pb::Reply send_packet(control::Host& host, const pb::PacketOut& packet);
+/// `tables`: those that were opened.
+[[nodiscard]] pb::Reply use_table(control::Host& host, Tables& tables, const pb::TableCall& call);
+void log_line(control::Host& host, const pb::Line& line);
+
+}  // namespace polycube::remote

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "remote/remote_host.h"
+
+#include <algorithm>
+
+namespace polycube::remote {
+
+using std::chrono::milliseconds;
+
+Result<pb::Reply> RemoteHost::call(pb::FromService message) const {
+  message.set_cube(number_);
+  return outbox_.call(std::move(message), std::nullopt);
+}
+
+std::vector<control::Port> RemoteHost::ports() const {
+  pb::FromService message;
+  message.mutable_ports();
+  const auto reply = call(std::move(message));
+  std::vector<control::Port> ports;
+  if (!reply) return ports;
+  for (const pb::Port& port : reply->ports()) ports.push_back(from_message(port));
+  return ports;
+}
+
+Result<control::Port> RemoteHost::port(std::string_view name) const {
+  for (const control::Port& port : ports())
+    if (port.name == name) return port;
+  return fail(ErrorCode::data_missing, "Port {} does not exist", name);
+}
+
+Result<> RemoteHost::send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
+                                     control::Direction direction, std::uint32_t traffic_class) {
+  pb::FromService message;
+  pb::PacketOut& out = *message.mutable_packet_out();
+  out.set_port_index(port_index);
+  out.set_packet(text_of(packet));
+  out.set_ingress(direction == control::Direction::ingress);
+  out.set_traffic_class(traffic_class);
+  PCN_TRY(call(std::move(message)));
+  return {};
+}
+
+void RemoteHost::log(control::LogLevel level, std::string_view text) {
+  pb::FromService message;
+  message.set_cube(number_);
+  message.mutable_line()->set_level(static_cast<std::uint32_t>(level));
+  message.mutable_line()->set_text(std::string(text));
+  outbox_.post(std::move(message), Outbox<pb::FromService>::Loss::when_full);
+}
+
+// ---- tables ----------------------------------------------------------------------------------------------------------
+
+class RemoteHost::RemoteTable : public control::RawTable {
+ public:
+  RemoteTable(const RemoteHost& host, control::TableInfo info) : host_(host), info_(std::move(info)) {}
+
+  [[nodiscard]] const control::TableInfo& info() const override { return info_; }
+
+  [[nodiscard]] Result<std::optional<control::Bytes>> get(std::span<const std::byte> key) const override {
+    return value_of(call(pb::TableCall::GET, key, {}, 1));
+  }
+  [[nodiscard]] Result<> set(std::span<const std::byte> keys, std::span<const std::byte> values,
+                             std::uint32_t count) override {
+    PCN_TRY(call(pb::TableCall::SET, keys, values, count));
+    return {};
+  }
+  [[nodiscard]] Result<> remove(std::span<const std::byte> keys, std::uint32_t count) override {
+    PCN_TRY(call(pb::TableCall::REMOVE, keys, {}, count));
+    return {};
+  }
+  [[nodiscard]] Result<Elements> all() const override {
+    PCN_ASSIGN(const pb::Reply reply, call(pb::TableCall::ALL, {}, {}, 0));
+    return Elements{copy_of(reply.keys()), copy_of(reply.values()), reply.count()};
+  }
+  [[nodiscard]] Result<> clear() override {
+    PCN_TRY(call(pb::TableCall::CLEAR, {}, {}, 0));
+    return {};
+  }
+  [[nodiscard]] Result<> push(std::span<const std::byte> value) override {
+    PCN_TRY(call(pb::TableCall::PUSH, {}, value, 1));
+    return {};
+  }
+  [[nodiscard]] Result<std::optional<control::Bytes>> next(bool take) override {
+    return value_of(call(take ? pb::TableCall::TAKE : pb::TableCall::NEXT, {}, {}, 1));
+  }
+  [[nodiscard]] Result<bool> contains(std::span<const std::byte> value) const override {
+    PCN_ASSIGN(const pb::Reply reply, call(pb::TableCall::CONTAINS, {}, value, 1));
+    return reply.count() > 0;
+  }
+
+ private:
+  [[nodiscard]] Result<pb::Reply> call(pb::TableCall::Operation operation, std::span<const std::byte> keys,
+                                       std::span<const std::byte> values, std::uint32_t count) const {
+    pb::FromService message;
+    pb::TableCall& table = *message.mutable_table();
+    table.set_table(info_.name);
+    table.set_operation(operation);
+    table.set_keys(text_of(keys));
+    table.set_values(text_of(values));
+    table.set_count(count);
+    return host_.call(std::move(message));
+  }
+
+  static Result<std::optional<control::Bytes>> value_of(const Result<pb::Reply>& reply) {
+    if (!reply) return tl::unexpected<Error>(reply.error());
+    if (reply->count() == 0) return std::nullopt;
+    return std::optional<control::Bytes>(copy_of(reply->values()));
+  }
+
+  const RemoteHost& host_;
+  control::TableInfo info_;
+};
+
+Result<std::unique_ptr<control::RawTable>> RemoteHost::open_table(std::string_view name) {
+  pb::FromService message;
+  message.mutable_table()->set_table(std::string(name));
+  message.mutable_table()->set_operation(pb::TableCall::OPEN);
+  PCN_ASSIGN(const pb::Reply reply, call(std::move(message)));
+  PCN_ASSIGN(control::TableInfo info, from_message(reply.table()));
+  return std::make_unique<RemoteTable>(*this, std::move(info));
+}
+
+// ---- timers ----------------------------------------------------------------------------------------------------------
+
+control::Timer RemoteHost::every(milliseconds interval, std::function<void()> function) {
+  interval = std::max(interval, milliseconds(1));
+  return service::TurnTimer<Alarm>::start(alarm_, *this, turn_, interval, interval, std::move(function));
+}
+
+control::Timer RemoteHost::after(milliseconds delay, std::function<void()> function) {
+  return service::TurnTimer<Alarm>::start(alarm_, *this, turn_, std::max(delay, milliseconds(0)), std::nullopt,
+                                          std::move(function));
+}
+
+}  // namespace polycube::remote

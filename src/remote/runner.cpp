@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "remote/runner.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "base/log.h"
+
+namespace polycube::remote {
+
+namespace {
+
+/// Packets that may wait for their cubes.
+constexpr std::size_t many_packets = 4096;
+
+}  // namespace
+
+/// One connection and the cubes that the daemon makes over it.
+class Runner::Connection {
+ public:
+  explicit Connection(const control::Service& service) : service_(service), outbox_([this] { context_.TryCancel(); }) {}
+
+  Ending serve(pb::Services::Stub& stub, const pb::Offer& offer);
+  void stop() { outbox_.abort("it was stopped"); }
+
+ private:
+  /// A cube, its host and its turn. The cube goes first.
+  struct Box {
+    std::shared_ptr<service::Turn> turn;
+    std::unique_ptr<RemoteHost> host;
+    std::unique_ptr<control::Cube> cube;
+  };
+
+  void receive(pb::ToService message);
+  void work();
+  [[nodiscard]] pb::Reply carry_out(const pb::ToService& message);
+  [[nodiscard]] pb::Reply create(std::uint64_t number, const std::string& name);
+  void destroy(std::uint64_t number);
+  [[nodiscard]] static pb::Reply commit(Box& box, const pb::Changes& changes);
+  [[nodiscard]] static pb::Reply act(Box& box, const pb::Action& action);
+  [[nodiscard]] static pb::Reply show(Box& box, const std::string& node);
+  static void deliver(Box& box, const pb::PacketIn& in);
+
+  const control::Service& service_;
+  grpc::ClientContext context_;
+  Outbox<pb::FromService> outbox_;
+  Ending ending_;
+  Alarm alarm_;
+  std::map<std::uint64_t, Box> boxes_;  ///< of the working thread
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<pb::ToService> tasks_;
+  std::size_t packets_ = 0;  ///< among them
+  bool over_ = false;
+};
+
+// ---- the stream ------------------------------------------------------------------------------------------------------
+
+Ending Runner::Connection::serve(pb::Services::Stub& stub, const pb::Offer& offer) {
+  const auto stream = stub.Attach(&context_);
+  pb::FromService first;
+  *first.mutable_offer() = offer;
+  outbox_.post(std::move(first));
+  {
+    const std::jthread writer(
+        [&] { outbox_.drain([&](const pb::FromService& message) { return stream->Write(message); }); });
+    const std::jthread worker([&] { work(); });
+    for (pb::ToService message; stream->Read(&message); message.Clear()) receive(std::move(message));
+    outbox_.close("the daemon ended it");
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    changed_.notify_all();
+  }
+  context_.TryCancel();
+  const grpc::Status status = stream->Finish();
+  if (!ending_.refused) {
+    const std::string text = status.error_message().empty() ? outbox_.reason() : status.error_message();
+    ending_.error = Error{ErrorCode::system, text, {}, {}};
+  }
+  return ending_;
+}
+
+void Runner::Connection::receive(pb::ToService message) {
+  if (message.has_reply() && message.id() == 0) {
+    if (const auto answer = check(message.reply()); !answer) {
+      ending_.refused = true;
+      ending_.error = answer.error();
+      outbox_.abort("the daemon refused it");
+    } else {
+      ending_.attached = true;
+      log::info("attached");
+    }
+    return;
+  }
+  if (message.has_reply()) {
+    outbox_.resolve(message.id(), std::move(*message.mutable_reply()));
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (message.has_packet_in()) {
+    if (packets_ >= many_packets) return;
+    packets_++;
+  }
+  tasks_.push_back(std::move(message));
+  changed_.notify_all();
+}
+
+// ---- cubes -----------------------------------------------------------------------------------------------------------
+
+void Runner::Connection::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return over_ || !tasks_.empty(); });
+    if (over_) break;
+    const pb::ToService message = std::move(tasks_.front());
+    tasks_.pop_front();
+    if (message.has_packet_in()) packets_--;
+    lock.unlock();
+    pb::Reply reply = carry_out(message);
+    if (message.id() != 0) {
+      pb::FromService answer;
+      answer.set_id(message.id());
+      *answer.mutable_reply() = std::move(reply);
+      outbox_.post(std::move(answer));
+    }
+    lock.lock();
+  }
+  lock.unlock();
+  while (!boxes_.empty()) destroy(boxes_.begin()->first);
+}
+
+pb::Reply Runner::Connection::carry_out(const pb::ToService& message) {
+  if (message.has_create()) return create(message.cube(), message.create().name());
+  if (message.has_destroy()) {
+    destroy(message.cube());
+    return {};
+  }
+  const auto found = boxes_.find(message.cube());
+  if (found == boxes_.end()) return reply_with({ErrorCode::system, "the service does not know the cube", {}, {}});
+  Box& box = found->second;
+  const auto notify = [&](const char* what, const auto& function) {
+    service::notify_in_turn(*box.turn, *box.host, what, function);
+    return pb::Reply();
+  };
+  switch (message.what_case()) {
+    case pb::ToService::kPrepare: {
+      const auto done = service::in_turn(*box.turn, box.host->name(), "prepare",
+                                         [&] { return box.cube->prepare(from_message(message.prepare())); });
+      return done ? pb::Reply() : reply_with(done.error());
+    }
+    case pb::ToService::kCommit: return commit(box, message.commit());
+    case pb::ToService::kAction: return act(box, message.action());
+    case pb::ToService::kState: return show(box, message.state().node());
+    case pb::ToService::kPacketIn: deliver(box, message.packet_in()); return {};
+    case pb::ToService::kLink:
+      return notify("link", [&] { box.cube->link(message.link().port(), message.link().up()); });
+    case pb::ToService::kPeerChanged:
+      return notify("peer_changed", [&] { box.cube->peer_changed(message.peer_changed().port()); });
+    default: break;
+  }
+  return reply_with({ErrorCode::operation_not_supported, "the service does not know that function", {}, {}});
+}
+
+pb::Reply Runner::Connection::create(std::uint64_t number, const std::string& name) {
+  Box box;
+  box.turn = std::make_shared<service::Turn>();
+  box.host = std::make_unique<RemoteHost>(name, number, outbox_, alarm_, box.turn);
+  auto cube = service::in_turn(*box.turn, name, "creation", [&] { return service_.create(*box.host); });
+  if (!cube) return reply_with(cube.error());
+  box.cube = std::move(*cube);
+  boxes_.emplace(number, std::move(box));
+  return {};
+}
+
+void Runner::Connection::destroy(std::uint64_t number) {
+  auto found = boxes_.extract(number);
+  if (found.empty()) return;
+  Box& box = found.mapped();
+  {
+    const std::lock_guard lock(box.turn->mutex);  // a timer that runs ends first, none begins any more
+    box.turn->stage = service::Turn::Stage::over;
+  }
+  box.cube.reset();
+}
+
+pb::Reply Runner::Connection::commit(Box& box, const pb::Changes& changes) {
+  const auto done = service::in_turn(*box.turn, box.host->name(), "commit", [&]() -> Result<> {
+    PCN_TRY(box.cube->commit(from_message(changes)));
+    box.turn->stage = service::Turn::Stage::running;  // from the first commit on, timers fire
+    return {};
+  });
+  return done ? pb::Reply() : reply_with(done.error());
+}
+
+pb::Reply Runner::Connection::act(Box& box, const pb::Action& action) {
+  const auto output = service::in_turn(*box.turn, box.host->name(), "action", [&] {
+    return box.cube->action(action.path(), strings_of(action.keys()), leaves_of(action.input()));
+  });
+  if (!output) return reply_with(output.error());
+  pb::Reply reply;
+  reply.mutable_leaves()->insert(output->begin(), output->end());
+  return reply;
+}
+
+pb::Reply Runner::Connection::show(Box& box, const std::string& node) {
+  const auto rows = service::in_turn(*box.turn, box.host->name(), "state", [&] { return box.cube->state(node); });
+  if (!rows) return reply_with(rows.error());
+  pb::Reply reply;
+  for (const control::Row& row : *rows) *reply.add_rows() = to_message(row);
+  return reply;
+}
+
+void Runner::Connection::deliver(Box& box, const pb::PacketIn& in) {
+  control::PacketIn packet{.port = in.port(),
+                           .port_index = static_cast<std::uint16_t>(in.port_index()),
+                           .direction = in.egress() ? control::Direction::egress : control::Direction::ingress,
+                           .reason = static_cast<std::uint16_t>(in.reason()),
+                           .traffic_class = in.traffic_class(),
+                           .packet = bytes_of(in.packet()),
+                           .packet_length = in.packet_length()};
+  std::copy_n(in.metadata().begin(), std::min<int>(in.metadata_size(), packet.metadata.size()),
+              packet.metadata.begin());
+  service::notify_in_turn(*box.turn, *box.host, "packet_in", [&] { box.cube->packet_in(packet); });
+}
+
+// ---- the runner ------------------------------------------------------------------------------------------------------
+
+Ending Runner::run(const std::shared_ptr<grpc::Channel>& channel) {
+  const auto stub = pb::Services::NewStub(channel);
+  Connection connection(service_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return {};
+    connection_ = &connection;
+  }
+  Ending ending = connection.serve(*stub, offer_);
+  const std::lock_guard lock(mutex_);
+  connection_ = nullptr;
+  return ending;
+}
+
+void Runner::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  if (connection_ != nullptr) connection_->stop();
+}
+
+}  // namespace polycube::remote

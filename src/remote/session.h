@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A service with a process of its own, as the daemon sees it while it is connected.
+/// Why: to the rest of the daemon its control planes are control::Cube like others.
+/// Invariants: a call ends by its deadline, with which the connection ends too, so that a service that stalls holds up one
+/// call and no more. Once it is over, a session stays over; a service that comes back is another session. Whatever the
+/// service sends, it reaches the hosts of its own cubes only.
+/// Threading: cubes and stop() from any thread; run() is the thread of the stream. Calls of hosts run on that thread and
+/// wait for nobody, so that a service in the middle of commit() is answered.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "control.grpc.pb.h"
+#include "remote/outbox.h"
+#include "service/control_source.h"
+
+namespace polycube::remote {
+
+/// How long a function of a cube may take.
+inline constexpr std::chrono::seconds call_deadline{3};
+
+/// Of a service's model and of each of its objects, in bytes.
+inline constexpr std::size_t max_model = std::size_t{1} << 20;
+inline constexpr std::size_t max_object = std::size_t{16} << 20;
+
+class Session : public service::ControlSource, public std::enable_shared_from_this<Session> {
+ public:
+  using Stream = grpc::ServerReaderWriter<pb::ToService, pb::FromService>;
+
+  Session(service::ServiceRegistry& registry, grpc::ServerContext& context);
+  ~Session() override;
+
+  /// Serves the stream to its end; its context is not used any more then.
+  void run(Stream& stream);
+  void stop(const std::string& reason) { outbox_.abort(reason); }
+
+  [[nodiscard]] Result<std::unique_ptr<control::Cube>> create(control::Host& host) override;
+  [[nodiscard]] Place place() const override { return outbox_.closed() ? Place::detached : Place::remote; }
+
+ private:
+  class RemoteCube;
+  /// The host of a cube, for what the service asks of it.
+  struct HostSide {
+    std::mutex mutex;
+    control::Host* host = nullptr;  ///< null once the cube is gone
+    std::map<std::string, std::unique_ptr<control::RawTable>> tables;
+  };
+
+  void handle(const pb::FromService& message);
+  void take_offer(const pb::Offer& offer);
+  void refuse(const Error& error);
+  [[nodiscard]] static Result<> check_offer(const pb::Offer& offer);
+  [[nodiscard]] pb::Reply serve(const pb::FromService& message);
+  void forget(std::uint64_t cube);
+  void lose_packet();
+
+  service::ServiceRegistry& registry_;
+  const std::function<void()> cancel_;
+  Outbox<pb::ToService> outbox_;
+  std::string service_;  ///< once there was an offer
+  bool offered_ = false;
+  std::atomic<bool> attached_ = false;
+  std::atomic<bool> has_lost_ = false;
+  std::jthread attaching_;  ///< a thread, because attaching calls the service
+  std::mutex mutex_;
+  std::map<std::uint64_t, std::shared_ptr<HostSide>> hosts_;  ///< by number of the cube
+  std::uint64_t last_cube_ = 0;
+};
+
+}  // namespace polycube::remote
