@@ -13,8 +13,8 @@ def simpleforwarder(daemon, name, hook, first=None, second=None):
     daemon.do(f"{name} actions add p2 action=FORWARD outport=p1")
 
 
-def helloworld(daemon, name, hook, first=None, second=None, action="FORWARD"):
-    daemon.do(f"helloworld add {name} type={hook} action={action}")
+def helloworld(daemon, name, hook, first=None, second=None, action="FORWARD", service="helloworld"):
+    daemon.do(f"{service} add {name} type={hook} action={action}")
     for port, peer in (("p1", first), ("p2", second)):
         daemon.do(f"{name} ports add {port}" + (f" peer={peer}" if peer else ""))
 

@@ -11,8 +11,19 @@ import pytest
 from chains import helloworld
 from daemon import SERVICES
 from network import eventually
+from remote import RemoteService, renamed
 
 ARRIVED = "packet arrived to the slowpath from port"
+
+
+@pytest.fixture
+def daemon(lab):
+    """A daemon to which services may connect."""
+    running = lab.daemon(remote=True)
+    yield running
+    if running.running():
+        assert running.stop() == 0
+        running.assert_nothing_left()
 
 
 def frame(number=0):
@@ -23,14 +34,22 @@ def lines(daemon, cube, port):
     return daemon.log_text().count(f"[{cube}] {ARRIVED} {port}\n")
 
 
-def two_ports(lab, daemon, hook, action):
+@pytest.fixture(params=["in-process", "remote"])
+def service(lab, daemon, request):
+    """Name of a service that is helloworld, whose control planes run in the daemon or in a process of their own."""
+    if request.param == "in-process":
+        return "helloworld"
+    return RemoteService(lab, daemon, renamed(lab.folder, "helloworld", "farworld")).start().name
+
+
+def two_ports(lab, daemon, hook, action, service):
     a, b = lab.station("a"), lab.station("b")
-    helloworld(daemon, "h", hook, a.port, b.port, action=action)
+    helloworld(daemon, "h", hook, a.port, b.port, action=action, service=service)
     return a, b
 
 
-def test_packets_are_shown_to_the_slow_path(lab, daemon, hook):
-    a, b = two_ports(lab, daemon, hook, "SLOWPATH")
+def test_packets_are_shown_to_the_slow_path(lab, daemon, hook, service):
+    a, b = two_ports(lab, daemon, hook, "SLOWPATH", service)
     assert daemon.do("h action show").strip() == "slowpath"
     at_a, at_b = lab.tap(a), lab.tap(b)
     at_a.send(frame(1), frame(2))
@@ -44,8 +63,8 @@ def test_packets_are_shown_to_the_slow_path(lab, daemon, hook):
     assert lines(daemon, "h", "p1") == 2
 
 
-def test_log_level_applies_to_the_control_plane(lab, daemon, hook):
-    a, _ = two_ports(lab, daemon, hook, "SLOWPATH")
+def test_log_level_applies_to_the_control_plane(lab, daemon, hook, service):
+    a, _ = two_ports(lab, daemon, hook, "SLOWPATH", service)
     daemon.do("h set loglevel=WARN")
     at_a = lab.tap(a)
     at_a.send(frame(1))
@@ -57,8 +76,8 @@ def test_log_level_applies_to_the_control_plane(lab, daemon, hook):
     assert lines(daemon, "h", "p1") == 1
 
 
-def test_a_cube_goes_while_its_slow_path_is_flooded(lab, daemon, hook):
-    a, b = two_ports(lab, daemon, hook, "SLOWPATH")
+def test_a_cube_goes_while_its_slow_path_is_flooded(lab, daemon, hook, service):
+    a, b = two_ports(lab, daemon, hook, "SLOWPATH", service)
     stop = threading.Event()
     at_a = lab.tap(a)
 
@@ -71,7 +90,7 @@ def test_a_cube_goes_while_its_slow_path_is_flooded(lab, daemon, hook):
     try:
         for _ in range(5):
             daemon.do("del h")
-            helloworld(daemon, "h", hook, a.port, b.port, action="SLOWPATH")
+            helloworld(daemon, "h", hook, a.port, b.port, action="SLOWPATH", service=service)
     finally:
         stop.set()
         flooding.join()
