@@ -64,6 +64,12 @@ TEST(Bpdu, APriorityInTheTagDoesNotMatter) {
   EXPECT_TRUE(decode(frame, 10));
 }
 
+TEST(Bpdu, TheTagSaysTheVlan) {
+  const auto frame = bytes("0180c2000000 020000000007 8100 000a 0007 424203 0000 00 80");
+  EXPECT_EQ(decode(frame, 10), Bpdu(TcnBpdu{}));
+  EXPECT_FALSE(decode(frame, 11));
+}
+
 TEST(Bpdu, AllFieldsSurvive) {
   ConfigBpdu other = config;
   other.topology_change = false;

@@ -51,7 +51,6 @@ void SpanningTree::set_bridge(BridgeId id, const Timers& timers) {
   configuration_update();
   port_state_selection();
   if (was_root && is_root()) config_bpdu_generation();
-  if (was_root && !is_root()) hello_.stop();
   become_root_unless(was_root);
 }
 

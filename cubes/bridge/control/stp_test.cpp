@@ -219,6 +219,22 @@ TEST(SpanningTree, OfParallelLinksThePriorityOfTheNearerBridgesPortDecides) {
   net.run(60s);
   EXPECT_EQ(net.at(2).root_port(), 2);
   EXPECT_EQ(net.at(2).state(1), PortState::blocking);
+  net.at(1).set_port(2, 4, 200);
+  net.run(60s);
+  EXPECT_EQ(net.at(2).root_port(), 1);
+  EXPECT_EQ(net.at(1).state(2), PortState::forwarding);
+}
+
+TEST(SpanningTree, TheNearerBridgeServesASegment) {
+  Network net;
+  make_ring(net);
+  net.run(60s);
+  EXPECT_EQ(net.at(2).state(1), PortState::forwarding);
+  net.at(3).set_port(1, 1, 128);  // three is nearer to the root than two now
+  net.run(60s);
+  net.expect_tree();
+  EXPECT_EQ(net.at(3).state(2), PortState::forwarding);
+  EXPECT_EQ(net.at(2).state(1), PortState::blocking);
 }
 
 TEST(SpanningTree, ABridgeBlocksAPortThatHearsAnotherOfItsOwn) {
@@ -245,6 +261,17 @@ TEST(SpanningTree, ATopologyChangeIsToldToAllAndEnds) {
   for (const unsigned number : {1, 2, 3}) EXPECT_TRUE(net.at(number).topology_change()) << number;
   net.run(40s);
   for (const unsigned number : {1, 2, 3}) EXPECT_FALSE(net.at(number).topology_change()) << number;
+}
+
+TEST(SpanningTree, APortThatBlocksChangesTheTopology) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  EXPECT_FALSE(net.at(1).topology_change());
+  net.at(3).set_port(1, 1, 128);  // two blocks its port towards three
+  net.run(3s);                    // before any other port forwards
+  EXPECT_EQ(net.at(2).state(1), PortState::blocking);
+  EXPECT_TRUE(net.at(1).topology_change());
 }
 
 TEST(SpanningTree, TheRootsTimersAreEverybodys) {
