@@ -133,5 +133,26 @@ TEST_F(OptionsTest, FoldersOfServicesMustExist) {
   EXPECT_TRUE(parse({"--config", config("").c_str(), "--services-dir", folder_.c_str()}));
 }
 
+TEST_F(OptionsTest, ServicesOverTcpNeedAllOfTls) {
+  const std::string none = config("");
+  EXPECT_TRUE(parse({"--config", none.c_str(), "--services-socket", "/run/x/services.sock"}));
+  for (std::vector<const char*> tls : {std::vector<const char*>{},
+                                       {"--services-certificate", "c", "--services-key", "k"},
+                                       {"--services-certificate", "c", "--services-ca", "a"},
+                                       {"--services-key", "k", "--services-ca", "a"}}) {
+    tls.insert(tls.begin(), {"--config", none.c_str(), "--services-listen", "0.0.0.0:9443"});
+    EXPECT_THAT(parse(tls).error().message,
+                HasSubstr("needs --services-certificate, --services-key and --services-ca"));
+  }
+  EXPECT_THAT(parse({"--config", none.c_str(), "--services-key", "k"}).error().message, HasSubstr("is not given"));
+  const std::string file = config(
+      "services-listen: 0.0.0.0:9443\nservices-certificate: c\nservices-key: k\nservices-ca: a\nservices-socket: s\n");
+  const auto options = parse({"--config", file.c_str()});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->services_listen, "0.0.0.0:9443");
+  EXPECT_EQ(options->services_ca, "a");
+  EXPECT_EQ(options->services_socket, "s");
+}
+
 }  // namespace
 }  // namespace polycube::daemon

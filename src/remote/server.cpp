@@ -70,16 +70,17 @@ Result<> Server::start(const ServerOptions& options) {
 }
 
 void Server::accept(const std::stop_token& stop) {
-  constexpr int interval = 100;  // ms, after which a stop is noticed
+  constexpr std::chrono::milliseconds pause{100};
+  const std::stop_callback wake(stop, [this] { ::shutdown(unix_->fd(), SHUT_RDWR); });  // which ends poll()
   while (!stop.stop_requested()) {
     pollfd entry{unix_->fd(), POLLIN, 0};
-    if (::poll(&entry, 1, interval) <= 0) continue;
+    if (::poll(&entry, 1, -1) <= 0 || stop.stop_requested()) continue;
     Fd fd(::accept4(unix_->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (fd) {
       admit(std::move(fd));
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
       log::warn("a service has to wait: {}", fail_errno(errno, "accept").value().message);
-      std::this_thread::sleep_for(std::chrono::milliseconds(interval));  // it stays in the backlog
+      std::this_thread::sleep_for(pause);  // it stays in the backlog
     }
   }
 }
@@ -87,7 +88,8 @@ void Server::accept(const std::stop_token& stop) {
 void Server::admit(Fd fd) {
   ucred peer{};
   socklen_t size = sizeof(peer);
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0) {
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+      (peer.uid != 0 && peer.uid != ::geteuid())) {  // the daemon itself is root
     log::warn("a process of user {} is not let in as a service: it must belong to root", peer.uid);
     return;
   }

@@ -180,6 +180,7 @@ void Session::run(Stream& stream) {
 }
 
 void Session::handle(const pb::FromService& message) {
+  if (outbox_.closed()) return;  // it was refused, and goes on all the same
   if (message.has_offer()) return take_offer(message.offer());
   if (!offered_) return refuse({ErrorCode::malformed_message, "the first message must be an offer", {}, {}});
   if (message.has_reply()) {

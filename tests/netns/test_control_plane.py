@@ -260,6 +260,20 @@ def test_what_link_throws_is_logged(lab, daemon):
     assert ports(daemon, "c")["p1"]["status"] == "UP"
 
 
+# ---- packets ---------------------------------------------------------------------------------------------------------
+
+def test_packets_that_the_control_plane_makes(lab, daemon, hook):
+    a = lab.station("a")
+    create(daemon, "c", type=hook, ports=[{"name": "p1", "peer": a.port}])
+    tap = lab.tap(a)
+    for length in (60, 1400):
+        act(daemon, "c", "send", port="p1", length=length)
+        tap.expect(b"\xff" * 6 + b"\x02\0\0\0\0\0" + b"\x88\xb6" + bytes(length - 14))
+    for port, length, status, reason in (("p1", 13, 400, "13"), ("p9", 60, 409, "Port p9 does not exist")):
+        reply = daemon.data("POST", path("c", "send"), {"sample:input": {"port": port, "length": length}})
+        assert reply.status == status and reason in reply.error["error-message"], reply.text
+
+
 # ---- timers ----------------------------------------------------------------------------------------------------------
 
 def test_a_timer_that_ends_itself(daemon):

@@ -104,6 +104,20 @@ def test_what_it_sent_belongs_to_the_daemon(daemon, sample):
     assert reply.status == 500 and "service sample is detached" in reply.error["error-message"]
 
 
+def test_what_it_sent_is_known_after_a_restart(lab):
+    daemon = lab.daemon(remote=True, clean=False)
+    sample = RemoteService(lab, daemon).start()
+    sample.stop()
+    assert daemon.stop() == 0
+    daemon.start()
+    assert place(daemon, "sample") == "detached"
+    reply = daemon.data("POST", "", {"sample:sample": [{"name": "s"}]})
+    assert reply.status == 500 and "has not connected yet" in reply.error["error-message"]
+    sample.start()
+    create(daemon, "s")
+    assert daemon.stop() == 0
+
+
 # ---- dying, stalling, coming back ------------------------------------------------------------------------------------
 
 def wired(lab, daemon, **leaves):
@@ -216,6 +230,13 @@ def test_a_name_that_is_installed(lab, daemon):
     package = BUILD / "share/polycube/services/helloworld"
     refused(daemon, RemoteService(lab, daemon, package), "service helloworld is installed in")
     assert place(daemon, "helloworld") == "in-process"
+
+
+def test_a_name_that_a_cube_has(lab, daemon):
+    daemon.do("simplebridge add sample")
+    service = refused(daemon, RemoteService(lab, daemon), "there is a cube with the name of service sample")
+    daemon.do("del sample")
+    service.start()
 
 
 def test_a_name_that_is_attached(lab, daemon, sample):

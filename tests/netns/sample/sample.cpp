@@ -104,6 +104,7 @@ class Sample : public control::Cube {
     }
     if (path == "table") return use_table(input);
     if (path == "open") return open(input.at("name"), input.at("as"));
+    if (path == "send") return send(input.at("port"), number_in(input, "length"));
     if (path == "stored") {
       PCN_ASSIGN(const auto now, settings_.get(0));
       return Leaves{{"level", std::to_string(now.value().level)}};
@@ -251,6 +252,18 @@ class Sample : public control::Cube {
       return Leaves{{"found", contained ? "true" : "false"}};
     }
     return use(name == "lru" ? lru_ : hash_, operation, keys, value);
+  }
+
+  Result<Leaves> send(const std::string& name, std::size_t length) {
+    PCN_ASSIGN(const control::Port port, host_.port(name));
+    std::vector<std::byte> frame(std::max<std::size_t>(length, 14));
+    std::fill_n(frame.begin(), 6, std::byte{0xff});
+    frame[6] = std::byte{0x02};
+    frame[12] = std::byte{0x88};
+    frame[13] = std::byte{0xb6};
+    frame.resize(length);
+    PCN_TRY(host_.send_packet_out(port.index, frame));
+    return Leaves{};
   }
 
   Result<Leaves> open(const std::string& name, const std::string& as) {
