@@ -31,6 +31,8 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50,
 [[nodiscard]] Result<> scale(Report& report, const Effort& effort);
 /// From a fast path to the control plane and back out.
 [[nodiscard]] Result<> slow_path(Report& report, const Effort& effort);
+/// The cube router against the kernel's forwarding.
+[[nodiscard]] Result<> router(Report& report, const Effort& effort);
 /// Lines of code.
 [[nodiscard]] Result<> lines(Report& report, const Effort& effort);
 

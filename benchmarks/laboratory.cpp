@@ -101,8 +101,11 @@ std::optional<std::chrono::steady_clock::time_point> Sink::arrived() const {
 Result<FrameGenerator> FrameGenerator::create(const Device& device) {
   PCN_ASSIGN(bpf::ObjectFile object, bpf::ObjectFile::read(paths().objects / "generator.o"));
   const __u32 index = static_cast<__u32>(device.index);
+  const bpf::Bytes frame = make_frame(0);
   PCN_ASSIGN(bpf::LoadedObject loaded,
-             object.load({.constants = {{"generator_device", std::as_bytes(std::span(&index, 1))}}, .maps = {}}));
+             object.load({.constants = {{"generator_device", std::as_bytes(std::span(&index, 1))},
+                                        {"generator_headers", std::span(frame).first(5 * sizeof(__u64))}},
+                          .maps = {}}));
   FrameGenerator generator;
   generator.program_ = std::move(loaded.programs.at("generator"));
   return generator;
