@@ -22,8 +22,7 @@ struct Group {
 };
 constexpr Group groups[] = {{"forwarder", bench::forwarder}, {"chain", bench::chain}, {"change", bench::change},
                             {"rewiring", bench::rewiring},   {"scale", bench::scale}, {"slow_path", bench::slow_path},
-                            {"router", bench::router},
-                            {"lines", bench::lines}};
+                            {"router", bench::router},       {"lines", bench::lines}};
 
 void measure(const std::set<std::string>& wanted, const bench::Effort& effort, bench::Report& report) {
   for (const Group& group : groups) {

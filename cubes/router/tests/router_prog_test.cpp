@@ -348,8 +348,8 @@ TEST_P(RouterTest, OptionsAndExtensionHeadersPassThrough) {
 Packet solicitation(const Ethernet& ethernet, Ipv6 ip, const std::string& target, const std::string& mac,
                     std::uint8_t type = 135, std::uint32_t flags = 0, std::uint8_t option = 1) {
   Bytes rest;
-  const auto address = Address::parse(target).value();
-  for (const auto byte : address.bytes) rest.push_back(std::byte{byte});
+  const auto wanted = Address::parse(target).value();
+  for (const auto byte : wanted.bytes) rest.push_back(std::byte{byte});
   rest.push_back(std::byte{option});
   rest.push_back(std::byte{1});
   const Bytes address = mac_bytes(mac);
