@@ -151,6 +151,7 @@ endfunction()
 #   is the model, one object per hook flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the control
 #   plane. Configuring fails when the cube proves none of its verdicts with packets.
 function(add_cube name)
+  set(sources)
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   set(package ${POLYCUBE_SERVICES_DIR}/${name})
   if(NOT EXISTS ${folder}/tests/${name}_prog_test.cpp)
@@ -187,8 +188,11 @@ function(add_cube name)
     endforeach()
   endif()
   install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services)
-  polycube_test(${name}_prog_test LABEL prog SOURCES ${folder}/tests/${name}_prog_test.cpp DEPENDS polycube_harness)
+  # Packets are made with what is pure in the control plane: all its sources but the glue, NAME.cpp.
+  list(REMOVE_ITEM sources ${folder}/control/${name}.cpp)
+  polycube_test(${name}_prog_test LABEL prog SOURCES ${folder}/tests/${name}_prog_test.cpp ${sources}
+    DEPENDS polycube_harness)
   if(TARGET ${name}_prog_test)
-    target_include_directories(${name}_prog_test PRIVATE ${folder})
+    target_include_directories(${name}_prog_test PRIVATE ${folder} ${CMAKE_SOURCE_DIR}/sdk/control)
   endif()
 endfunction()
