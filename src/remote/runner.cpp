@@ -21,7 +21,7 @@ class Runner::Connection {
  public:
   explicit Connection(const control::Service& service) : service_(service), outbox_([this] { context_.TryCancel(); }) {}
 
-  Ending serve(pb::Services::Stub& stub, const pb::Offer& offer);
+  Ending serve(pb::Services::Stub& client, const pb::Offer& offer);
   void stop() { outbox_.abort("it was stopped"); }
 
  private:
@@ -57,8 +57,8 @@ class Runner::Connection {
 
 // ---- the stream ------------------------------------------------------------------------------------------------------
 
-Ending Runner::Connection::serve(pb::Services::Stub& stub, const pb::Offer& offer) {
-  const auto stream = stub.Attach(&context_);
+Ending Runner::Connection::serve(pb::Services::Stub& client, const pb::Offer& offer) {
+  const auto stream = client.Attach(&context_);
   pb::FromService first;
   *first.mutable_offer() = offer;
   outbox_.post(std::move(first));
@@ -227,14 +227,14 @@ void Runner::Connection::deliver(Box& box, const pb::PacketIn& in) {
 // ---- the runner ------------------------------------------------------------------------------------------------------
 
 Ending Runner::run(const std::shared_ptr<grpc::Channel>& channel) {
-  const auto stub = pb::Services::NewStub(channel);
+  const auto client = pb::Services::NewStub(channel);
   Connection connection(service_);
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return {};
     connection_ = &connection;
   }
-  Ending ending = connection.serve(*stub, offer_);
+  Ending ending = connection.serve(*client, offer_);
   const std::lock_guard lock(mutex_);
   connection_ = nullptr;
   return ending;

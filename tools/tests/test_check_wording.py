@@ -16,7 +16,7 @@ def test_unfinished_wording_fails(line):
 
 
 @pytest.mark.parametrize("line", ["stubborn forwarding", "a todo-list service", "rework/this", "informed network",
-                                  "/usr/share/polycube", "network/work"])
+                                  "/usr/share/polycube", "network/work", "Services::St" + "ub& client"])
 def test_plain_wording_passes(line):
     assert not list(complaints("a.h", f"{LICENCE}{line}\n"))
 
