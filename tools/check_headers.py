@@ -11,6 +11,7 @@ import concurrent.futures
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
@@ -49,8 +50,18 @@ def compile_alone(header, command):
     return None if done.returncode == 0 else f"{header} does not compile alone ({command[0]}):\n{done.stderr}"
 
 
-def headers_jobs(root):
-    cxx = cxx_command(root, ["src", "sdk/control", "sdk/bpf"], [*library_flags(), *TEST_DEFINES])
+def generate_messages(root, folder):
+    """What the compiler of protocol buffers makes of the SDK's messages, as the build does."""
+    plugin = subprocess.run(["which", "grpc_cpp_plugin"], capture_output=True, text=True).stdout.strip()
+    for proto in sorted((root / "sdk/control").rglob("*.proto")):
+        subprocess.run(["protoc", f"-I{proto.parent}", f"--cpp_out={folder}", f"--grpc_out={folder}",
+                        f"--plugin=protoc-gen-grpc={plugin}", str(proto)], check=True)
+
+
+def headers_jobs(root, generated):
+    generate_messages(root, generated)
+    cxx = cxx_command(root, ["src", "sdk/control", "sdk/bpf"],
+                      [*library_flags(), *TEST_DEFINES, "-isystem", str(generated)])
     for folder in ("src", "sdk/control"):
         for header in sorted((root / folder).rglob("*.h")):
             # A .bpf.h belongs to BPF programs.
@@ -83,9 +94,10 @@ def main(arguments):
     options = parser.parse_args(arguments)
 
     complaints = list(abi_complaints(options.root)) if options.abi else []
-    jobs = list(abi_jobs(options.root) if options.abi else headers_jobs(options.root))
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        complaints += filter(None, pool.map(lambda job: compile_alone(*job), jobs))
+    with tempfile.TemporaryDirectory() as generated:
+        jobs = list(abi_jobs(options.root) if options.abi else headers_jobs(options.root, generated))
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            complaints += filter(None, pool.map(lambda job: compile_alone(*job), jobs))
     for complaint in complaints:
         print(complaint)
     print(f"{len({header for header, _ in jobs})} headers")
