@@ -50,6 +50,8 @@ class Namespace:
         self.run("ip", "link", "set", "lo", "up")
         self.write_sysctl("net/ipv6/conf/all/disable_ipv6", 1)
         self.write_sysctl("net/ipv6/conf/default/disable_ipv6", 1)
+        # No duplicate address detection: from behind a tentative link-local address nobody is asked for on the wire.
+        self.write_sysctl("net/ipv6/conf/default/accept_dad", 0)
 
     def command(self, *command):
         return ["nsenter", f"--net={self.path}", *map(str, command)]

@@ -25,7 +25,6 @@ def settle(station, number):
     """The station is host 1 of networks 10.number.0.0/24 and fd0number::/64, with the router (254, fe) as its gateway."""
     station.run("ip", "addr", "flush", "dev", "eth0")
     station.ns.write_sysctl("net/ipv6/conf/eth0/disable_ipv6", 0)
-    station.ns.write_sysctl("net/ipv6/conf/eth0/accept_dad", 0)
     station.run("ip", "addr", "add", f"{address(number)}/24", "dev", "eth0")
     station.run("ip", "addr", "add", f"{address6(number)}/64", "dev", "eth0", "nodad")
     station.run("ip", "route", "replace", "default", "via", address(number, 254))
