@@ -33,6 +33,8 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50,
 [[nodiscard]] Result<> slow_path(Report& report, const Effort& effort);
 /// The cube router against the kernel's forwarding.
 [[nodiscard]] Result<> router(Report& report, const Effort& effort);
+/// The cube bridge against the kernel's bridge.
+[[nodiscard]] Result<> bridge(Report& report, const Effort& effort);
 /// Lines of code.
 [[nodiscard]] Result<> lines(Report& report, const Effort& effort);
 
