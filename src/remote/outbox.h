@@ -2,8 +2,9 @@
 /// One end of a stream: what is still to be sent, and which calls wait for their Reply.
 /// Why: whoever calls may hold locks, so nobody but the writing thread ever waits for the network, and a call ends by its
 /// deadline.
-/// Invariants: messages leave in the order in which they were posted. Once closed it stays so: all calls fail at once.
-/// What waits to be sent is bounded; beyond that, packets are lost first.
+/// Invariants: messages leave in the order in which they were posted, packets among themselves, too: whatever else there is
+/// overtakes them, so that a flood of packets holds up no call. Once closed it stays so: all calls fail at once. What waits
+/// to be sent is bounded; beyond that, packets are lost first.
 /// Threading: safe from every thread; drain() by one.
 #pragma once
 
@@ -25,7 +26,7 @@ template <typename Message>
 class Outbox {
  public:
   using Clock = std::chrono::steady_clock;
-  enum class Loss { never, when_full };
+  enum class Loss { never, when_full };  ///< when_full: a packet
 
   /// `cancel` ends the stream at once; called once at most, with the lock held.
   explicit Outbox(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
@@ -93,17 +94,18 @@ class Outbox {
   void drain(const Write& write) {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [&] { return closed_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      const Message message = std::move(queue_.front());
-      queue_.pop_front();
+      changed_.wait(lock, [&] { return closed_ || !queue_.empty() || !packets_.empty(); });
+      std::deque<Message>& next = queue_.empty() ? packets_ : queue_;
+      if (next.empty()) return;
+      const Message message = std::move(next.front());
+      next.pop_front();
       queued_ -= message.ByteSizeLong();
       lock.unlock();
       const bool written = write(message);
       lock.lock();
       if (written) continue;
       close_now("the connection broke");
-      queue_.clear();
+      clear();
       return;
     }
   }
@@ -121,7 +123,7 @@ class Outbox {
       return false;
     }
     queued_ += size;
-    queue_.push_back(std::move(message));
+    (loss == Loss::when_full ? packets_ : queue_).push_back(std::move(message));
     changed_.notify_all();
     return true;
   }
@@ -136,8 +138,13 @@ class Outbox {
   void abort_now(const std::string& reason) {
     if (closed_) return;
     close_now(reason);
-    queue_.clear();
+    clear();
     cancel_();
+  }
+
+  void clear() {
+    queue_.clear();
+    packets_.clear();
   }
 
   [[nodiscard]] tl::unexpected<Error> closed_error() const {
@@ -148,6 +155,7 @@ class Outbox {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Message> queue_;
+  std::deque<Message> packets_;
   std::size_t queued_ = 0;  ///< bytes
   std::map<std::uint64_t, std::optional<pb::Reply>> waiting_;
   std::uint64_t last_id_ = 0;

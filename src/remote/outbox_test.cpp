@@ -53,6 +53,20 @@ TEST_F(OutboxTest, SendsInOrderAndWhatWasPostedBeforeItClosed) {
   EXPECT_EQ(cancelled, 0);
 }
 
+TEST_F(OutboxTest, PacketsAreOvertaken) {
+  for (const std::size_t size : {1, 2}) EXPECT_TRUE(outbox.post(packet(size), Outbox<pb::ToService>::Loss::when_full));
+  EXPECT_TRUE(outbox.post(link("a")));
+  EXPECT_TRUE(outbox.post(packet(3), Outbox<pb::ToService>::Loss::when_full));
+  EXPECT_TRUE(outbox.post(link("b")));
+  outbox.close("enough");
+  std::vector<std::string> sent;
+  outbox.drain([&](const pb::ToService& message) {
+    sent.push_back(message.has_link() ? message.link().port() : message.packet_in().packet());
+    return true;
+  });
+  EXPECT_EQ(sent, (std::vector<std::string>{"a", "b", "x", "xx", "xxx"}));
+}
+
 TEST_F(OutboxTest, AnswersGoToTheirCalls) {
   std::vector<std::uint64_t> ids;
   const auto answering = peer([&](const pb::ToService& message) {

@@ -51,7 +51,7 @@ class Runner::Connection {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<pb::ToService> tasks_;
-  std::size_t packets_ = 0;  ///< among them
+  std::deque<pb::ToService> packets_;  ///< which wait until there are no tasks: the daemon waits for those
   bool over_ = false;
 };
 
@@ -98,11 +98,9 @@ void Runner::Connection::receive(pb::ToService message) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  if (message.has_packet_in()) {
-    if (packets_ >= many_packets) return;
-    packets_++;
-  }
-  tasks_.push_back(std::move(message));
+  std::deque<pb::ToService>& queue = message.has_packet_in() ? packets_ : tasks_;
+  if (message.has_packet_in() && packets_.size() >= many_packets) return;
+  queue.push_back(std::move(message));
   changed_.notify_all();
 }
 
@@ -111,11 +109,11 @@ void Runner::Connection::receive(pb::ToService message) {
 void Runner::Connection::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return over_ || !tasks_.empty(); });
+    changed_.wait(lock, [&] { return over_ || !tasks_.empty() || !packets_.empty(); });
     if (over_) break;
-    const pb::ToService message = std::move(tasks_.front());
-    tasks_.pop_front();
-    if (message.has_packet_in()) packets_--;
+    std::deque<pb::ToService>& queue = tasks_.empty() ? packets_ : tasks_;
+    const pb::ToService message = std::move(queue.front());
+    queue.pop_front();
     lock.unlock();
     pb::Reply reply = carry_out(message);
     if (message.id() != 0) {

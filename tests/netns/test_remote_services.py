@@ -7,6 +7,8 @@ import subprocess
 import time
 
 import pytest
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from daemon import BUILD
 from network import eventually, run
@@ -175,6 +177,22 @@ def test_killed_while_packets_flow(lab, daemon, hook):
     far.start()
     sent, lost = ping.result()
     assert sent == 400 and lost == 0
+
+
+def test_a_flood_of_packets_holds_up_no_call(lab, daemon, sample):
+    """4,000 packets that take 10 ms each wait; changes and state do not wait behind them."""
+    a = wired(lab, daemon, level=3)
+    assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 10}}).status == 204
+    tap = lab.tap(a)
+    frame = Ether(src=a.mac, dst="ff:ff:ff:ff:ff:ff") / Raw(b"x" * 50)
+    for _ in range(40):
+        tap.send(*[frame] * 100)
+    for level in range(10):
+        reply = change(daemon, "s", level=level)
+        assert reply.status == 204, reply.text
+    assert 0 < state(daemon, "s")["packets"] < 4000
+    assert (place(daemon, "sample"), cube_place(daemon, "s")) == ("remote", "remote")
+    daemon.do("del s")
 
 
 def test_stalled_in_the_middle_of_a_request(lab, daemon, sample):

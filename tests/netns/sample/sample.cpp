@@ -92,6 +92,10 @@ class Sample : public control::Cube {
 
   Result<Leaves> action(const std::string& path, const std::vector<std::string>& keys, const Leaves& input) override {
     may_throw("action");
+    if (path == "pace") {
+      pace_ = std::chrono::milliseconds(number_in(input, "busy"));
+      return Leaves{};
+    }
     if (path == "plus") return Leaves{{"sum", std::to_string(number_in(input, "a") + number_in(input, "b"))}};
     if (path == "report") {
       reported_[input.at("name")] = number_in(input, "seen");
@@ -149,6 +153,7 @@ class Sample : public control::Cube {
   void peer_changed(std::string_view port) override { seen_[std::string(port)].peers++; }
 
   void packet_in(const control::PacketIn&) override {
+    std::this_thread::sleep_for(pace_);
     packets_++;
     may_throw("packet");
   }
@@ -293,6 +298,7 @@ class Sample : public control::Cube {
   std::vector<std::string> history_;
   unsigned ticks_ = 0;
   unsigned packets_ = 0;
+  std::chrono::milliseconds pace_{0};  ///< of packet_in()
 };
 
 }  // namespace
