@@ -35,15 +35,33 @@ def objects_of_fdinfo(folder):
 
 
 def bpftool(*arguments):
-    """What bpftool says as JSON. A list is asked for again when an object, of whomever, goes away while it is made."""
-    for _ in range(20):
-        try:
-            return json.loads(run("bpftool", "-j", *arguments) or "[]")
-        except AssertionError as refused:
-            if not re.search("temporarily unavailable|No such file", str(refused)):
-                raise
-            error = refused
-    raise error
+    """What bpftool says of something pinned, as JSON."""
+    return json.loads(run("bpftool", "-j", *arguments))
+
+
+def _info(kind, number, info=b""):
+    """What the kernel says about a program or link, whose struct begins with `info`; nothing when it has just gone."""
+    descriptor = bpf_syscall(_DESCRIPTOR_OF_ID[kind], struct.pack("=I", number))
+    if descriptor < 0:
+        return None
+    try:
+        buffer = ctypes.create_string_buffer(info, 256)
+        attributes = struct.pack("=IIQ", descriptor, len(buffer), ctypes.addressof(buffer))
+        return buffer.raw if bpf_syscall(_BPF_OBJ_GET_INFO_BY_FD, attributes) == 0 else None
+    finally:
+        os.close(descriptor)
+
+
+def _programs():
+    """The ids of each program's maps."""
+    maps = (ctypes.c_uint32 * 256)()
+    found = {}
+    for number in _ids("prog"):
+        # struct bpf_prog_info: nr_map_ids at 52, map_ids at 56
+        info = _info("prog", number, struct.pack("=52xIQ", len(maps), ctypes.addressof(maps)))
+        if info:
+            found[number] = set(maps[: struct.unpack_from("=I", info, 52)[0]])
+    return found
 
 
 def related_objects(seed):
@@ -51,8 +69,11 @@ def related_objects(seed):
 
     Programs that are only held by a program array have no descriptor any more, but share maps with those that have one.
     """
-    programs = {program["id"]: set(program.get("map_ids", ())) for program in bpftool("prog", "list")}
-    links = {link["id"]: link.get("prog_id") for link in bpftool("link", "list")}
+    programs = _programs()
+    links = {}
+    for number in _ids("link"):
+        if info := _info("link", number):  # struct bpf_link_info: prog_id at 8
+            links[number] = struct.unpack_from("=I", info, 8)[0]
     prog_ids = {number for kind, number in seed if kind == "prog"}
     map_ids = {number for kind, number in seed if kind == "map"}
     link_ids = {number for kind, number in seed if kind == "link"}
@@ -71,22 +92,27 @@ def related_objects(seed):
 
 
 _NEXT_ID = {"prog": 11, "map": 12, "link": 31}  # BPF_*_GET_NEXT_ID
+_DESCRIPTOR_OF_ID = {"prog": 13, "link": 30}  # BPF_*_GET_FD_BY_ID
+_BPF_OBJ_GET_INFO_BY_FD = 15
+
+
+def _ids(kind):
+    """The ids of all objects of a kind.
+
+    bpftool would open maps, also when it lists programs. A program array that is opened and closed while the kernel empties
+    it, because its last user has just died, stays for ever (Linux 6.18, prog_array_map_clear(): work that is pending is
+    counted twice).
+    """
+    attributes = ctypes.create_string_buffer(128)
+    while _libc.syscall(_SYS_BPF, _NEXT_ID[kind], attributes, 128) == 0:
+        [number] = struct.unpack_from("=I", attributes, 4)
+        yield number
+        struct.pack_into("=I", attributes, 0, number)
 
 
 def existing_objects():
-    """The ids of all BPF objects.
-
-    bpftool would open each of them. A program array that is opened and closed while the kernel empties it, because its
-    last user has just died, stays for ever (Linux 6.18, prog_array_map_clear(): work that is pending is counted twice).
-    """
-    found = set()
-    for kind, command in _NEXT_ID.items():
-        attributes = ctypes.create_string_buffer(128)
-        while _libc.syscall(_SYS_BPF, command, attributes, 128) == 0:
-            [number] = struct.unpack_from("=I", attributes, 4)
-            found.add((kind, number))
-            struct.pack_into("=I", attributes, 0, number)
-    return found
+    """All BPF objects."""
+    return {(kind, number) for kind in _NEXT_ID for number in _ids(kind)}
 
 
 def unpin(objects):
