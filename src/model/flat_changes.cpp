@@ -106,6 +106,17 @@ Changes flat_changes(const DataTree* before, const DataTree* after) {
   return differ.take();
 }
 
+Leaves leaves_of(const DataTree& cube, const std::string& list, const std::string& key) {
+  const lyd_node* root = root_of(&cube);
+  const lysc_node* schema = root ? find_child(root->schema, "", list) : nullptr;
+  lyd_node* entry = nullptr;
+  if (!schema || lyd_find_sibling_val(lyd_child(root), schema,
+                                      ("[" + std::string(lysc_node_child(schema)->name) + "='" + key + "']").c_str(), 0,
+                                      &entry) != LY_SUCCESS)
+    return {};
+  return leaves_of(entry);
+}
+
 Changes reversed(const Changes& changes) {
   Changes result;
   const auto add = [&](const Change& change) {

@@ -15,6 +15,9 @@ namespace polycube::model {
 /// Either tree may be null: a cube that is created or deleted.
 [[nodiscard]] control::Changes flat_changes(const DataTree* before, const DataTree* after);
 
+/// The leaves of an entry of a list of the cube, without its only key, as Change has them; empty when there is none.
+[[nodiscard]] control::Leaves leaves_of(const DataTree& cube, const std::string& list, const std::string& key);
+
 /// What takes these changes back, in the order that Changes has.
 [[nodiscard]] control::Changes reversed(const control::Changes& changes);
 

@@ -41,7 +41,12 @@ class FakeHost : public control::Host {
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::vector<control::Port> ports() const override {
-    return {{.name = "p", .index = 3, .up = true, .peer = "eth0", .device = control::Device{"02::1", 1500, {"1/8"}}}};
+    return {{.name = "p",
+             .index = 3,
+             .up = true,
+             .peer = "eth0",
+             .device = control::Device{"02::1", 1500, {"1/8"}},
+             .parent = {{"ip", "1/8"}}}};
   }
   [[nodiscard]] Result<control::Port> port(std::string_view) const override { return ports().front(); }
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port, std::span<const std::byte> packet, control::Direction,

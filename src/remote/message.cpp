@@ -71,6 +71,7 @@ pb::Port to_message(const control::Port& port) {
     message.mutable_device()->set_mtu(port.device->mtu);
     fill(*message.mutable_device()->mutable_addresses(), port.device->addresses);
   }
+  message.mutable_parent()->insert(port.parent.begin(), port.parent.end());
   return message;
 }
 
@@ -79,7 +80,8 @@ control::Port from_message(const pb::Port& port) {
                        .index = static_cast<std::uint16_t>(port.index()),
                        .up = port.up(),
                        .peer = port.peer(),
-                       .device = std::nullopt};
+                       .device = std::nullopt,
+                       .parent = leaves_of(port.parent())};
   if (port.has_device())
     result.device = control::Device{port.device().mac(), port.device().mtu(), strings_of(port.device().addresses())};
   return result;

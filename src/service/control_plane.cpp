@@ -56,7 +56,8 @@ CubeView ControlPlane::show(CubeView view) {
 void ControlPlane::follow(const Surroundings& now, bool devices_differ) {
   const topology::Cube& cube = now.topology.cubes.at(host_->name());
   const topology::CubeWires& wires = now.wiring.cubes.at(host_->name());
-  if (!devices_differ && cube == described_ && wires == wires_) return;
+  // What a transparent cube sees of its parent may have changed besides.
+  if (!cube.transparent && !devices_differ && cube == described_ && wires == wires_) return;
   described_ = cube;
   wires_ = wires;
   show(view_of(host_->name(), now));
@@ -71,7 +72,7 @@ void ControlPlane::tell() {
   for (const control::Port& port : ports) {
     const auto [told, fresh] = told_.try_emplace(port.name, control::Port{});
     const control::Port before = std::exchange(told->second, port);
-    if (!fresh && (before.peer != port.peer || before.device != port.device))
+    if (!fresh && (before.peer != port.peer || before.device != port.device || before.parent != port.parent))
       notify("peer_changed", [&] { cube_->peer_changed(port.name); });
     if (before.up != port.up) notify("link", [&] { cube_->link(port.name, port.up); });
   }

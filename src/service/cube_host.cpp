@@ -21,12 +21,6 @@ std::optional<control::Device> device_of(const topology::Devices& devices, const
   return control::Device{device->second.mac, device->second.mtu, device->second.addresses};
 }
 
-// The device in front of which a transparent cube is, or that of the port in front of which it is.
-std::string device_behind(const topology::Topology& topology, const std::string& parent) {
-  const auto port = topology::parse_port_name(parent);
-  return port ? topology.cubes.at(port->cube).ports.at(port->port).peer : parent;
-}
-
 std::vector<control::Port> transparent_ports(const std::string& name, const Surroundings& now) {
   const std::string parent = topology::parent_of(now.topology, name);
   const topology::CubeWires& wires = now.wiring.cubes.at(name);
@@ -34,8 +28,14 @@ std::vector<control::Port> transparent_ports(const std::string& name, const Surr
                      .index = topology::transparent_port(topology::Direction::ingress),
                      .up = !wires.ingress.empty(),
                      .peer = parent,
-                     .device = std::nullopt};
-  if (!parent.empty()) port.device = device_of(now.devices, device_behind(now.topology, parent));
+                     .device = std::nullopt,
+                     .parent = {}};
+  if (const auto parent_port = topology::parse_port_name(parent)) {
+    port.parent = now.port_leaves(*parent_port);
+    port.device = device_of(now.devices, now.topology.cubes.at(parent_port->cube).ports.at(parent_port->port).peer);
+  } else {
+    port.device = device_of(now.devices, parent);
+  }
   control::Port out = port;
   out.name = "egress";
   out.index = topology::transparent_port(topology::Direction::egress);
@@ -55,7 +55,8 @@ CubeView view_of(const std::string& name, const Surroundings& now) {
                           .index = port.index,
                           .up = peer != peers.end() && topology::is_up(peer->second, now.devices),
                           .peer = port.peer,
-                          .device = device_of(now.devices, port.peer)});
+                          .device = device_of(now.devices, port.peer),
+                          .parent = {}});
   }
   return view;
 }

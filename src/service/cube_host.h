@@ -27,6 +27,7 @@ struct Surroundings {
   const topology::Topology& topology;
   const topology::Wiring& wiring;
   const topology::Devices& devices;
+  std::function<control::Leaves(const topology::PortName&)> port_leaves;  ///< of the model
 };
 /// A transparent cube is seen with two ports, "ingress" and "egress": the peer of both is its parent.
 [[nodiscard]] CubeView view_of(const std::string& cube, const Surroundings& now);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "engine/port_names.h"
+#include "model/flat_changes.h"
 #include "model/state.h"
 #include "service/cube_tree.h"
 #include "topology/chains.h"
@@ -214,7 +215,9 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   // The data path and the control planes, together or not at all.
   PCN_ASSIGN(ControlPlanes::Step control, control_planes_.prepare(candidate, catalogue_, *engine_));
   const topology::Devices all_devices = devices_->current();
-  transaction.control = [&](engine::Undo& undo) { return control.commit({after, wiring, all_devices}, undo); };
+  transaction.control = [&](engine::Undo& undo) {
+    return control.commit({after, wiring, all_devices, port_leaves(&candidate)}, undo);
+  };
   control.begin();
   if (auto done = engine_->apply(transaction); !done) {
     (void)devices_->refresh();  // one that was made meanwhile is gone again
@@ -225,7 +228,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   wiring_ = std::move(wiring);
   std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
   identify(candidate);
-  control.finish({topology_, wiring_, all_devices});
+  control.finish({topology_, wiring_, all_devices, port_leaves()});
   revision_++;
   for (const auto& [id, change] : candidate.changes)
     log::info("cube {} ({}) {}", id.name, id.service,
@@ -233,6 +236,17 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
               : !change.after ? "deleted"
                               : "changed");
   return {};
+}
+
+std::function<control::Leaves(const topology::PortName&)> LocalController::port_leaves(
+    const model::Candidate* candidate) const {
+  return [this, candidate](const topology::PortName& port) {
+    if (candidate != nullptr)
+      for (const auto& [id, change] : candidate->changes)
+        if (id.name == port.cube && change.after) return model::leaves_of(*change.after, "ports", port.port);
+    const model::CubeTree* tree = datastore_.find(port.cube);
+    return tree ? model::leaves_of(**tree, "ports", port.port) : control::Leaves();
+  };
 }
 
 void LocalController::identify(const model::Candidate& candidate) {
@@ -432,7 +446,7 @@ void LocalController::follow_devices() {
       refused_devices_.erase(device.index);
     }
   }
-  control_planes_.follow({topology_, wiring_, all});
+  control_planes_.follow({topology_, wiring_, all, port_leaves()});
 }
 
 void LocalController::run_sweeper(const std::stop_token& stop) {

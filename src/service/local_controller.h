@@ -81,6 +81,9 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<> add_service(const ServiceOffer& offer);
   [[nodiscard]] std::map<model::CubeId, model::CubeTree> cubes_of(const std::string& service) const;
   void identify(const model::Candidate& candidate);
+  /// For Surroundings: by a candidate that is not published yet, or by the running configuration.
+  [[nodiscard]] std::function<control::Leaves(const topology::PortName&)> port_leaves(
+      const model::Candidate* candidate = nullptr) const;
   [[nodiscard]] Result<> edit_learned(const model::Edit& edit, const model::Target& target, const Error& reason);
   [[nodiscard]] std::optional<Learned> find_learned(const model::Target& target) const;
   [[nodiscard]] const model::StateNode* state_node(const model::Target& target) const;

@@ -110,7 +110,7 @@ Result<> LocalController::set_chains(topology::Topology after) {
   PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}, {}}));
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
-  control_planes_.follow({topology_, wiring_, devices_->current()});
+  control_planes_.follow({topology_, wiring_, devices_->current(), port_leaves()});
   revision_++;
   return {};
 }

@@ -145,7 +145,7 @@ Result<> LocalController::attach_service(const ServiceOffer& offer, std::shared_
   }
   PCN_ASSIGN(const engine::Package* package, catalogue_.package(offer.name));
   const topology::Devices devices = devices_->current();
-  PCN_TRY(control_planes_.renew(cubes, *source, *package, *engine_, {topology_, wiring_, devices}));
+  PCN_TRY(control_planes_.renew(cubes, *source, *package, *engine_, {topology_, wiring_, devices, port_leaves()}));
   catalogue_.connect(offer.name, std::move(source));
   log::info("service {} is attached; it has {} cubes", offer.name, cubes.size());
   return {};

@@ -6,9 +6,12 @@ import json
 import pytest
 
 from chains import two_forwarders
+from daemon import BUILD
 from network import eventually
+from remote import RemoteService
 
 HOST_IP = "10.0.0.254"
+WATCHER = BUILD / "tests/packages/watcher"
 
 
 def transparent(daemon, name, hook, **leaves):
@@ -139,3 +142,38 @@ def test_what_becomes_of_it(host, daemon, lab):
     eventually(lambda: a.reaches(HOST_IP) and counters(daemon, "t")["ingress"][0] > before, "it sees the new device")
     daemon.do("t del")
     a.ping(HOST_IP)
+
+
+@pytest.mark.parametrize("place", ["in-process", "remote"])
+def test_the_control_plane_sees_its_parent(lab, place):
+    """The leaves of the port in front of which it is, as they are at each moment, and the device there."""
+    if place == "remote":
+        daemon = lab.daemon(remote=True)
+        RemoteService(lab, daemon, WATCHER).start()
+    else:
+        daemon = lab.daemon(services=[BUILD / "tests/packages"])
+    a, b = lab.station("a"), lab.station("b")
+    macs = {s.name: json.loads(lab.host.run("ip", "-j", "link", "show", s.port))[0]["address"] for s in (a, b)}
+
+    def seen():
+        shown = json.loads(daemon.do("w show -json"))
+        return {name: shown[name] for name in ("peer", "ip", "device", "changes") if name in shown}
+
+    daemon.do("watcher add w type=TC")
+    assert seen() == {"changes": 0}
+    daemon.do("router add r type=TC")
+    daemon.do("r ports add p ip=10.0.0.254/24")
+    daemon.do("attach w r:p")
+    assert seen() == {"ip": "10.0.0.254/24", "peer": "", "changes": 1}
+    daemon.do(f"r ports p set peer={a.port}")
+    assert seen() == {"ip": "10.0.0.254/24", "peer": a.port, "device": macs["a"], "changes": 2}
+    daemon.do("r ports p set ip=10.0.0.253/24")
+    assert seen() == {"ip": "10.0.0.253/24", "peer": a.port, "device": macs["a"], "changes": 3}
+    daemon.do("r route add 10.9.0.0/16 10.0.0.1")
+    assert seen()["changes"] == 3
+    daemon.do("detach w r:p")
+    assert seen() == {"changes": 4}
+    daemon.do(f"attach w {b.port}")
+    assert seen() == {"device": macs["b"], "changes": 5}
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()

@@ -61,6 +61,9 @@ struct Port {
   bool up = false;               ///< joined to a working peer: the model's leaf status
   std::string peer;              ///< device or "cube:port"; empty without a peer
   std::optional<Device> device;  ///< the peer, while it is a device of this machine
+  /// Of a transparent cube, whose peer is its parent: when that is a port, its leaves in the model of its cube ("ip":
+  /// "10.0.0.1/24", "peer": "eth0"), and `device` is the device that it leads to.
+  Leaves parent;
   bool operator==(const Port&) const = default;
 };
 
@@ -150,8 +153,8 @@ class Cube {
   /// A port's link came up or went down. Also called at the beginning for ports that are up.
   virtual void link(std::string_view port, bool up) { (void)port, (void)up; }
 
-  /// A port has another peer, or a peer that is a device came, went, or got another MAC address, MTU or IP address. Not
-  /// called for a new port, which commit() tells of.
+  /// A port has another peer, or a peer that is a device came, went, or got another MAC address, MTU or IP address; of a
+  /// transparent cube also: its parent's leaves are others. Not called for a new port, which commit() tells of.
   virtual void peer_changed(std::string_view port) { (void)port; }
 };
 
@@ -162,7 +165,7 @@ struct Service {
   Result<std::unique_ptr<Cube>> (*create)(Host& host) = nullptr;
 };
 
-inline constexpr std::uint32_t interface_version = 2;
+inline constexpr std::uint32_t interface_version = 3;
 
 }  // namespace polycube::control
 
