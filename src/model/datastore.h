@@ -48,8 +48,8 @@ struct Candidate {
   struct Change {
     CubeTree before;
     CubeTree after;
-    /// Both trees leave out the same entries of lists that are bound to tables: some of those that the edit does not
-    /// touch. What is outside of such lists, the ports above all, is whole.
+    /// Both trees leave out the same entries of lists that are bound to tables or marked pcn:state: some of those that the
+    /// edit does not touch. What is outside of such lists, the ports above all, is whole.
     bool selection = false;
   };
   std::map<CubeId, Change> changes;

@@ -11,6 +11,10 @@ namespace {
 
 using Nodes = std::unordered_set<const lysc_node*>;
 
+/// Whether a list may become long, and nobody needs its entries who is not told of their changes: it is bound to a table, or
+/// a control plane keeps it.
+bool is_kept_elsewhere(const lysc_node* list) { return extension(list, "table") || extension(list, "state"); }
+
 bool is_checked_by_libyang(const lysc_node* leaf, const Schema::Details& details) {
   const lysc_type* type = leaf_type(leaf);
   const auto one = [](const lysc_type* t) {
@@ -73,13 +77,13 @@ class Constraints {
     }
   }
 
-  /// Whether a condition on an entry of a bound list, or on something in it, looks at what is in this entry and at nothing
+  /// Whether a condition on an entry of a list that is kept elsewhere, or on something in it, looks at what is in this entry and at nothing
   /// else: it is checked whenever the entry is changed. What goes by way of the entry itself may lead out of it again.
   static bool looks_at_its_entry_only(const lysc_node* node, const lysc_must& must) {
     const lysc_node* entry = node;
     while (entry && entry->nodetype != LYS_LIST) entry = entry->parent;
     ly_set* atoms = nullptr;
-    if (!entry || !extension(entry, "table") || !has_atoms(must.cond) ||
+    if (!entry || !is_kept_elsewhere(entry) || !has_atoms(must.cond) ||
         lys_find_expr_atoms(node, node->module, must.cond, must.prefixes, 0, &atoms) != LY_SUCCESS)
       return false;
     bool inside = true;
@@ -119,7 +123,7 @@ bool reads_below(const Constraints& constraints, const lysc_node* node) {
 }
 
 bool is_standalone(const lysc_node* node, const Constraints& constraints) {
-  if (node->nodetype != LYS_LIST || !is_config(node) || !extension(node, "table")) return false;
+  if (node->nodetype != LYS_LIST || !is_config(node) || !is_kept_elsewhere(node)) return false;
   const auto* list = reinterpret_cast<const lysc_node_list*>(node);
   const bool counted = list->min != 0 || list->max != UINT32_MAX;
   // take_over() leaves an entry in its place, which an order that means something would not survive.

@@ -389,7 +389,8 @@ TEST(Standalone, ListsWhoseEntriesStandForThemselves) {
   std::vector<std::string> names;
   for (const lysc_node* list : twins_schema()->details().standalone) names.push_back(schema_path(list));
   EXPECT_THAT(names, ::testing::UnorderedElementsAre("/simplebridge:simplebridge/fdb/entry", "/twins:twins/alone/entry",
-                                                     "/twins:twins/annex:annex/entry", "/twins:twins/own"));
+                                                     "/twins:twins/annex:annex/entry", "/twins:twins/own",
+                                                     "/twins:twins/kept"));
 }
 
 }  // namespace
