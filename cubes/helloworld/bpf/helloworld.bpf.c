@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Drops every packet, passes it from either of its two ports (indexes 0 and 1) to the other, or shows it to the slow path. */
+#include <polycube/egress.h>
 #include <polycube/controller.h>
 #include <polycube/log.h>
 #include "abi/helloworld.h"
@@ -25,4 +26,11 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 		pcn_log(ctx, LOG_TRACE, "it is dropped");
 		return RX_DROP;
 	}
+}
+
+/* What leaves, and what the host sends out of the devices behind the ports, passes. */
+static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+{
+	pcn_log(ctx, LOG_DEBUG, "packet of %u bytes leaves by port %u", md->packet_len, md->in_port);
+	return RX_OK;
 }

@@ -48,11 +48,14 @@ TEST_P(HelloworldTest, ForwardsBetweenItsTwoPorts) {
   set_action("forward");
   const Outcome there = path_.send("hw", "a", frame_);
   EXPECT_EQ(there.verdict, Verdict::redirect);
-  EXPECT_THAT(there.left_by, ElementsAre("b"));
+  // On TC what leaves by a device is counted at its egress hook, which a test-run does not come to.
+  using Ports = std::vector<std::string>;
+  const bool counted = GetParam() != topology::Hook::tc;
+  EXPECT_EQ(there.left_by, counted ? Ports{"b"} : Ports{});
   EXPECT_TRUE(same_packet(frame_, there.packet));
   const Outcome back = path_.send("hw", "b", frame_);
   EXPECT_EQ(back.verdict, Verdict::redirect);
-  EXPECT_THAT(back.left_by, ElementsAre("a"));
+  EXPECT_EQ(back.left_by, counted ? Ports{"a"} : Ports{});
   EXPECT_TRUE(same_packet(frame_, back.packet));
 }
 
