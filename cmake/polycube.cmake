@@ -1,73 +1,9 @@
-# The project's CMake vocabulary: every target is declared by one of the functions below, so that warnings,
-# sanitizers, test labels and output folders are decided once.
-
-include(GNUInstallDirs)
-find_package(PkgConfig REQUIRED)
-find_package(Threads REQUIRED)
-
-set(CMAKE_CXX_STANDARD 20)
-set(CMAKE_CXX_STANDARD_REQUIRED ON)
-set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-if(NOT CMAKE_BUILD_TYPE)
-  set(CMAKE_BUILD_TYPE RelWithDebInfo)
-endif()
-
-option(POLYCUBE_TESTS "build the tests" ON)
-option(POLYCUBE_BENCHMARKS "build the benchmarks" ON)
-option(POLYCUBE_BPF "compile the fast paths (needs clang-19)" ON)
-set(POLYCUBE_SANITIZE "" CACHE STRING "sanitizers, as given to -fsanitize=")
-option(POLYCUBE_FUZZ "build the fuzzers (needs clang)" OFF)
-
-find_program(CCACHE ccache)
-if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-endif()
-
-add_compile_options(-Wall -Wextra -Werror)
-# Naming some fields and leaving the rest zero is what designated initializers are for; g++ does not warn of it either.
-add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-missing-designated-field-initializers>)
-if(POLYCUBE_SANITIZE)
-  add_compile_options(-fsanitize=${POLYCUBE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  add_link_options(-fsanitize=${POLYCUBE_SANITIZE})
-endif()
-if(POLYCUBE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
-
-pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
-pkg_check_modules(LIBYANG REQUIRED IMPORTED_TARGET libyang)
-pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0 libnl-route-3.0)
-find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(yaml-cpp REQUIRED)
-find_package(OpenSSL REQUIRED)
-
-if(POLYCUBE_TESTS)
-  enable_testing()
-  find_package(GTest REQUIRED)
-endif()
-
-# Where the daemon finds what it interprets at run time; the build tree mirrors the installed layout.
-set(POLYCUBE_DATA_DIR ${CMAKE_BINARY_DIR}/share/polycube)
-set(POLYCUBE_YANG_DIR ${POLYCUBE_DATA_DIR}/yang)
-set(POLYCUBE_SERVICES_DIR ${POLYCUBE_DATA_DIR}/services)
-
-# What runs, without what tests and measures it.
-add_custom_target(product)
-
-# polycube_library(NAME SOURCES... DEPENDS...)
-#   One static library per folder of src/. Include paths are written from src/: #include "base/result.h".
-function(polycube_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
-  add_library(polycube_${name} STATIC ${ARG_SOURCES})
-  set_target_properties(polycube_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_include_directories(polycube_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(polycube_${name} PUBLIC ${ARG_DEPENDS})
-endfunction()
+# What cubes are built with, the project's own and those of authors elsewhere (polycube-config.cmake): every target is
+# declared by one of the functions below.
+#
+# From outside come POLYCUBE_BPF_INCLUDE_DIR (headers of fast paths), POLYCUBE_BPF_FLAGS, POLYCUBE_SERVICES_DIR (where packages are put
+# together), POLYCUBE_YANG_DIR (the modules that every daemon has), POLYCUBE_TESTS, POLYCUBE_BPF, POLYCUBE_FUZZ, and the
+# targets polycube::sdk (for control planes) and polycube::harness (for packet tests).
 
 # polycube_test(NAME LABEL unit|prog|netns|fuzz SOURCES... DEPENDS...)
 function(polycube_test name)
@@ -115,8 +51,8 @@ endfunction()
 function(polycube_bpf_object target)
   cmake_parse_arguments(ARG "" "OUTPUT;SOURCE" "DEFINES;INCLUDES" ${ARGN})
   find_program(BPF_CLANG clang-19 REQUIRED)
-  set(flags -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -fno-stack-protector
-    -I${CMAKE_SOURCE_DIR}/sdk/bpf -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
+  set(flags -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra ${POLYCUBE_BPF_FLAGS} -Wno-unused-parameter
+    -fno-stack-protector -I${POLYCUBE_BPF_INCLUDE_DIR} -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
   foreach(define ${ARG_DEFINES})
     list(APPEND flags -D${define})
   endforeach()
@@ -134,26 +70,35 @@ function(polycube_bpf_object target)
 endfunction()
 
 # polycube_control(TARGET OUTPUT file SOURCES... INCLUDES...)
-#   The control plane of a service: a shared library against sdk/control.
+#   The control plane of a service: a shared library.
 function(polycube_control target)
   cmake_parse_arguments(ARG "" "OUTPUT" "SOURCES;INCLUDES" ${ARGN})
   get_filename_component(directory ${ARG_OUTPUT} DIRECTORY)
   get_filename_component(name ${ARG_OUTPUT} NAME_WE)
   add_library(${target} MODULE ${ARG_SOURCES})
-  target_include_directories(${target} PRIVATE ${ARG_INCLUDES} ${CMAKE_SOURCE_DIR}/sdk/control ${CMAKE_SOURCE_DIR}/sdk/bpf)
-  target_link_libraries(${target} PRIVATE polycube_base)
+  target_include_directories(${target} PRIVATE ${ARG_INCLUDES})
+  target_link_libraries(${target} PRIVATE polycube::sdk)
   set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${directory}
     CXX_VISIBILITY_PRESET hidden)
 endfunction()
 
-# add_cube(NAME)
-#   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/. The service package
-#   is the model, one object per hook flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the control
-#   plane. Configuring fails when the cube proves none of its verdicts with packets.
-function(add_cube name)
+# polycube_add_cube(NAME)
+#   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/. It is the folder of
+#   the CMakeLists.txt that says so, or the one called NAME in it. The service package is the model, one object per hook
+#   flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the control plane. Configuring fails when the
+#   cube proves none of its verdicts with packets.
+function(polycube_add_cube name)
   set(sources)
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}.yang)
+    set(folder ${CMAKE_CURRENT_SOURCE_DIR})
+  endif()
   set(package ${POLYCUBE_SERVICES_DIR}/${name})
+  foreach(needed ${name}.yang bpf/${name}.bpf.c)
+    if(NOT EXISTS ${folder}/${needed})
+      message(FATAL_ERROR "cube ${name} has no ${needed} in ${folder}")
+    endif()
+  endforeach()
   if(NOT EXISTS ${folder}/tests/${name}_prog_test.cpp)
     message(FATAL_ERROR "cube ${name} has no tests/${name}_prog_test.cpp: every cube proves its verdicts with packets")
   endif()
@@ -163,36 +108,39 @@ function(add_cube name)
       DEFINES PCN_HOOK_TC INCLUDES ${folder})
     polycube_bpf_object(${name}_xdp SOURCE ${folder}/bpf/${name}.bpf.c OUTPUT ${package}/${name}.xdp.o
       DEFINES PCN_HOOK_XDP INCLUDES ${folder})
-    add_dependencies(product ${name}_tc ${name}_xdp)
+    list(APPEND parts ${name}_tc ${name}_xdp)
   endif()
   if(EXISTS ${folder}/control)
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/control/*.cpp)
     list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
-    polycube_control(${name}_control SOURCES ${sources} OUTPUT ${package}/${name}.so
-      INCLUDES ${folder} ${CMAKE_SOURCE_DIR}/sdk/bpf)
-    add_dependencies(product ${name}_control)
+    polycube_control(${name}_control SOURCES ${sources} OUTPUT ${package}/${name}.so INCLUDES ${folder})
+    list(APPEND parts ${name}_control)
     file(GLOB tests CONFIGURE_DEPENDS ${folder}/control/*_test.cpp)
     if(tests)
-      polycube_test(${name}_control_test LABEL unit SOURCES ${sources} ${tests} DEPENDS polycube_base)
+      polycube_test(${name}_control_test LABEL unit SOURCES ${sources} ${tests} DEPENDS polycube::sdk)
     endif()
     file(GLOB fuzzers CONFIGURE_DEPENDS ${folder}/control/*_fuzz.cpp)
     foreach(fuzzer ${fuzzers})
       get_filename_component(stem ${fuzzer} NAME_WE)
-      polycube_fuzz(${name}_${stem} SOURCES ${sources} ${fuzzer} DEPENDS polycube_base)
+      polycube_fuzz(${name}_${stem} SOURCES ${sources} ${fuzzer} DEPENDS polycube::sdk)
       list(APPEND of_control ${name}_${stem})
     endforeach()
     foreach(target ${name}_control_test ${of_control})
       if(TARGET ${target})
-        target_include_directories(${target} PRIVATE ${folder} ${CMAKE_SOURCE_DIR}/sdk/control ${CMAKE_SOURCE_DIR}/sdk/bpf)
+        target_include_directories(${target} PRIVATE ${folder})
       endif()
     endforeach()
   endif()
-  install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services)
+  if(TARGET product AND parts)
+    add_dependencies(product ${parts})
+  endif()
+  install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services COMPONENT runtime
+    FILES_MATCHING PATTERN "*.yang" PATTERN "*.o" PATTERN "*.so")
   # Packets are made with what is pure in the control plane: all its sources but the glue, NAME.cpp.
   list(REMOVE_ITEM sources ${folder}/control/${name}.cpp)
   polycube_test(${name}_prog_test LABEL prog SOURCES ${folder}/tests/${name}_prog_test.cpp ${sources}
-    DEPENDS polycube_harness)
+    DEPENDS polycube::harness polycube::sdk)
   if(TARGET ${name}_prog_test)
-    target_include_directories(${name}_prog_test PRIVATE ${folder} ${CMAKE_SOURCE_DIR}/sdk/control)
+    target_include_directories(${name}_prog_test PRIVATE ${folder})
   endif()
 endfunction()

@@ -3,7 +3,7 @@
 """Compiles every header alone: check_headers.py [--abi] [--jobs N] ROOT
 
 Without --abi: headers of src/ and sdk/control/ as C++20 (g++), headers of sdk/bpf/ for BPF (clang-19), once a hook.
-With --abi: cubes/*/abi/*.h by both compilers, pedantically; each must state its layout by static assertions.
+With --abi: */*/abi/*.h (of cubes and examples) by both compilers, pedantically; each must state its layout by static assertions.
 """
 
 import argparse
@@ -74,14 +74,14 @@ def headers_jobs(root, generated):
 
 
 def abi_jobs(root):
-    for header in sorted(root.glob("cubes/*/abi/*.h")):
+    for header in sorted(root.glob("*/*/abi/*.h")):
         cube = header.parent.parent.relative_to(root)
         yield header.resolve(), cxx_command(root, ["sdk/bpf", str(cube)], ["-pedantic"])
         yield header.resolve(), bpf_command(root, ["sdk/bpf", str(cube)], ["-pedantic", "-DPCN_HOOK_TC"])
 
 
 def abi_complaints(root):
-    for header in sorted(root.glob("cubes/*/abi/*.h")):
+    for header in sorted(root.glob("*/*/abi/*.h")):
         if not ASSERTION.search(header.read_text()):
             yield f"{header}: states neither sizes nor offsets by static_assert"
 

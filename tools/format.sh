@@ -13,7 +13,7 @@ sources() {
     if [[ -f $file ]]; then echo "$file"; fi
   done
 }
-bpf='(\.bpf\.[ch]|\.c)$|^sdk/bpf/|^cubes/[^/]+/abi/'
+bpf='(\.bpf\.[ch]|\.c)$|^sdk/bpf/|^(cubes|examples)/[^/]+/abi/'
 
 status=0
 sources | grep -Ev "$bpf" | xargs -r -n 20 -P "$(nproc)" clang-format-19 "${mode[@]}" || status=1

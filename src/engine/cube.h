@@ -94,6 +94,8 @@ class Cube {
     return host_egress_slot_ ? host_egress_slot_->number() : egress_slot();
   }
   [[nodiscard]] const bpf::Program& program() const { return programs_.ingress; }
+  /// Behind handle_tx; of cubes that have it.
+  [[nodiscard]] const bpf::Program& egress_program() const { return programs_.egress; }
   /// What the root at this gate is steered to.
   [[nodiscard]] const bpf::Program& entry(const CubeGate& gate) const { return *programs_.entries.at(gate); }
 

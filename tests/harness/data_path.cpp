@@ -12,6 +12,7 @@
 
 #include "engine/port_names.h"
 #include "harness/must.h"
+#include "harness/places.h"
 
 namespace polycube::harness {
 
@@ -78,11 +79,10 @@ void PrintTo(Verdict verdict, std::ostream* stream) {
 std::string hook_name(const testing::TestParamInfo<Hook>& info) { return std::string(topology::to_string(info.param)); }
 
 std::filesystem::path root_object(engine::Family family) {
-  return std::filesystem::path(POLYCUBE_HARNESS_PROGRAMS_DIR) /
-         (family == engine::Family::tc ? "root.tc.o" : "root.xdp.o");
+  return places().data / "engine" / (family == engine::Family::tc ? "root.tc.o" : "root.xdp.o");
 }
 
-DataPath::DataPath() : engine_(must(engine::Engine::create(POLYCUBE_HARNESS_PROGRAMS_DIR))) {}
+DataPath::DataPath() : engine_(must(engine::Engine::create(places().data / "engine"))) {}
 
 void DataPath::add_device(const std::string& name) {
   network_.add_veth(name, far_end(name));
@@ -210,26 +210,34 @@ bpf::Map DataPath::map(const std::string& name, const std::string& table) const 
 
 Outcome DataPath::send(const std::string& name, std::uint16_t in_port, const Bytes& packet,
                        std::uint32_t traffic_class) const {
-  const engine::Cube& target = cube(name);
-  const engine::Family family = engine::family_of(target.hook());
+  return run(name, cube(name).program(), in_port, packet, traffic_class);
+}
+
+Outcome DataPath::send_out(const std::string& name, std::uint16_t port, const Bytes& packet,
+                           std::uint32_t traffic_class) const {
+  return run(name, cube(name).egress_program(), port, packet, traffic_class);
+}
+
+Outcome DataPath::run(const std::string& name, const bpf::Program& program, std::uint16_t port, const Bytes& packet,
+                      std::uint32_t traffic_class) const {
+  const engine::Family family = engine::family_of(cube(name).hook());
   const engine::CubeStatistics before = statistics(name);
   __sk_buff context{};
   bpf::Program::RunOptions options;
   if (family == engine::Family::tc) {
-    context.cb[0] = in_port;
+    context.cb[0] = port;
     context.mark = traffic_class;
     options.context = std::as_bytes(std::span(&context, 1));
   } else {
-    const std::vector<pcn_scratch> scratch(bpf::possible_cpus(), pcn_scratch{in_port, traffic_class});
+    const std::vector<pcn_scratch> scratch(bpf::possible_cpus(), pcn_scratch{port, traffic_class});
     const std::uint32_t zero = 0;
-    must(map_of(target.program(), "pcn_scratch")
-             .update(std::as_bytes(std::span(&zero, 1)), std::as_bytes(std::span(scratch))));
+    must(map_of(program, "pcn_scratch").update(std::as_bytes(std::span(&zero, 1)), std::as_bytes(std::span(scratch))));
   }
-  bpf::Program::Run run = must(target.program().test_run(packet, options));
+  bpf::Program::Run run = must(program.test_run(packet, options));
   Outcome outcome{verdict_of(family, run.verdict), std::move(run.packet), {}, {}};
   const engine::CubeStatistics after = statistics(name);
-  for (const auto& [port_name, port] : running_.cubes.at(name).ports)
-    if (after.ports.at(port.index).out_packets != before.ports.at(port.index).out_packets)
+  for (const auto& [port_name, of_cube] : running_.cubes.at(name).ports)
+    if (after.ports.at(of_cube.index).out_packets != before.ports.at(of_cube.index).out_packets)
       outcome.left_by.push_back(port_name);
   for (const auto& [reason, count] : after.drops) {
     auto old = before.drops.find(reason);

@@ -96,10 +96,16 @@ class DataPath {
                              std::uint32_t traffic_class = 0) const {
     return send(cube, index(cube, port), packet, traffic_class);
   }
+  /// Runs the program of its way out (handle_tx) once, on a packet that leaves by the port; of a transparent cube the port
+  /// is topology::transparent_port(Direction::egress).
+  [[nodiscard]] Outcome send_out(const std::string& cube, std::uint16_t port, const Bytes& packet,
+                                 std::uint32_t traffic_class = 0) const;
 
  private:
   [[nodiscard]] const model::TableBinding& binding(const std::string& cube, const std::string& table,
                                                    const Cells& cells) const;
+  [[nodiscard]] Outcome run(const std::string& cube, const bpf::Program& program, std::uint16_t port,
+                            const Bytes& packet, std::uint32_t traffic_class) const;
   [[nodiscard]] model::RowChanges& changes(const std::string& cube, const model::TableBinding& binding);
 
   NetworkNamespace network_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/must.h"
+#include "harness/places.h"
 #include "harness/services.h"
 
 namespace polycube::harness {
@@ -37,7 +38,7 @@ std::unique_ptr<Service> load(const std::string& name, model::ServiceModel model
   auto service = std::make_unique<Service>();
   service->name = name;
   service->own_model = std::move(model);
-  const std::filesystem::path folder = std::filesystem::path(POLYCUBE_HARNESS_PROBES_DIR) / name;
+  const std::filesystem::path folder = places().data / "probes" / name;
   service->package = std::make_unique<engine::Package>(must(engine::Package::open(folder, service->own_model)));
   return service;
 }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "harness/must.h"
+#include "harness/places.h"
 
 namespace polycube::harness {
 
@@ -11,10 +12,11 @@ const Service& service(const std::string& name) {
   static std::map<std::string, Service> services;
   auto found = services.find(name);
   if (found != services.end()) return found->second;
-  const std::filesystem::path folder = std::filesystem::path(POLYCUBE_HARNESS_SERVICES_DIR) / name;
+  std::filesystem::path folder = places().own_services / name;
+  if (!std::filesystem::exists(folder)) folder = places().data / "services" / name;
   Service loaded;
   loaded.name = name;
-  loaded.schema = must(model::Schema::load(POLYCUBE_HARNESS_YANG_DIR, {folder / (name + ".yang")}));
+  loaded.schema = must(model::Schema::load(places().data / "yang", {folder / (name + ".yang")}));
   for (const auto& failure : loaded.schema->failures()) throw_error(failure.error);
   const model::ServiceModel* model = loaded.schema->service(name);
   if (model == nullptr) throw std::runtime_error("no service " + name);

@@ -60,8 +60,10 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """polycubed in the host namespace of a Lab."""
 
-    def __init__(self, lab, *options, clean=True, services=(), remote=False):
+    def __init__(self, lab, *options, clean=True, services=(), remote=False, prefix=BUILD):
         self.lab = lab
+        self.polycubed = prefix / "bin/polycubed"
+        self.polycubectl = prefix / "bin/polycubectl"
         self.folder = Path(tempfile.mkdtemp(prefix="d", dir=lab.folder))
         self.socket = self.folder / "s"
         self.state = self.folder / "state"
@@ -81,9 +83,9 @@ class Daemon:
         return self.process.pid
 
     def spawn(self):
-        assert POLYCUBED.exists(), f"{POLYCUBED} is not built"
+        assert self.polycubed.exists(), f"{self.polycubed} is not built"
         with open(self.log, "ab") as log:
-            self.process = self.lab.host.popen(POLYCUBED, "--socket", self.socket, "--state-dir", self.state,
+            self.process = self.lab.host.popen(self.polycubed, "--socket", self.socket, "--state-dir", self.state,
                                                *self.options, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def start(self):
@@ -136,14 +138,14 @@ class Daemon:
 
     def ctl(self, *words, stdin=None, environment=None):
         """polycubectl with these words: (exit code, standard output). `stdin` is text or a descriptor."""
-        assert POLYCUBECTL.exists(), f"{POLYCUBECTL} is not built"
+        assert self.polycubectl.exists(), f"{self.polycubectl} is not built"
         variables = {**os.environ, "HOME": str(self.folder), "POLYCUBECTL_URL": f"http+unix://{self.socket}",
                      "POLYCUBECTL_LOG": "", **(environment or {})}
         if isinstance(stdin, str):
             given = {"input": stdin}
         else:
             given = {"stdin": subprocess.DEVNULL if stdin is None else stdin}
-        done = subprocess.run([str(POLYCUBECTL), *map(str, words)], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([str(self.polycubectl), *map(str, words)], capture_output=True, text=True, timeout=60,
                               env=variables, **given)
         self.last_stderr = done.stderr
         return done.returncode, done.stdout

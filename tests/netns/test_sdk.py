@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an author of cubes elsewhere gets: an installation, and cubes that are built against it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from daemon import BUILD, ROOT, Daemon
+from network import eventually, run
+
+# A folder of the build, so that compilations are found in the cache the next time.
+FOLDER = BUILD / "tests/sdk"
+
+
+def install(root):
+    """An installation below /usr, staged: nothing in it may know where it lies."""
+    shutil.rmtree(root, ignore_errors=True)
+    run("cmake", "--install", BUILD, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
+    return root / "usr"
+
+
+@pytest.fixture(scope="module")
+def prefix():
+    return install(FOLDER / "root")
+
+
+def build_cube(prefix, source):
+    """Builds a cube outside of the tree, runs its tests and installs it; returns the build folder."""
+    folder = FOLDER / f"build-{source.name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    run("cmake", "-S", source, "-B", folder, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
+        "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON", "-DCMAKE_CXX_FLAGS=-Wall -Wextra",
+        env={**os.environ, "CCACHE_BASEDIR": str(FOLDER), "CCACHE_NOHASHDIR": "1"})
+    run("cmake", "--build", folder)
+    run("ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error")
+    run("cmake", "--install", folder, "--prefix", prefix)
+    return folder
+
+
+@pytest.fixture
+def daemon(lab, prefix):
+    running = Daemon(lab, prefix=prefix).start()
+    yield running
+    assert running.stop() == 0
+    running.assert_nothing_left()
+
+
+def test_the_installation_is_whole(prefix):
+    for file in ("bin/polycubectl", "bin/polycube-service", "share/polycube/yang/polycube-base.yang",
+                 "share/polycube/services/router/router.so", "share/polycube/engine/root.xdp.o",
+                 "share/bash-completion/completions/polycubectl", "share/zsh/site-functions/_polycubectl",
+                 "lib/cmake/polycube/polycube-config-version.cmake", "include/polycube/base/result.h"):
+        assert (prefix / file).is_file(), file
+    assert not [file for file in (prefix / "share").rglob("*") if file.suffix == ".d"], "only what is loaded"
+    for text in ("lib/cmake", "share"):
+        for file in (prefix / text).rglob("*"):
+            if file.suffix in (".cmake", ".py", ".yang"):
+                assert str(ROOT) not in file.read_text(), f"{file} knows the build tree"
+
+
+def offender(daemon, address):
+    reply = daemon.data("GET", f"ratelimiter:ratelimiter=rl/offender={address}")
+    return reply.json["ratelimiter:offender"][0] if reply.status == 200 else {}
+
+
+def test_the_example(lab, prefix):
+    build_cube(prefix, ROOT / "examples/ratelimiter")
+    daemon = Daemon(lab, prefix=prefix).start()
+    a, b = lab.station("a"), lab.station("b")
+    daemon.do("simplebridge add br")
+    for port, station in (("pa", a), ("pb", b)):
+        daemon.do(f"br ports add {port} peer={station.port}")
+    daemon.do("ratelimiter add rl rate=1 burst=5")
+    a.ping(b, count=20)
+    daemon.do(f"attach rl {a.port}")
+    lost = a.ping(b, count=40, interval=0.005, check=False)
+    assert 0 < lost <= 35
+    eventually(lambda: offender(daemon, a.ip).get("dropped") == str(lost), "the offender is shown")
+    daemon.do(f"rl source add {a.ip} rate=1000")
+    a.ping(b, count=20)
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
