@@ -18,7 +18,7 @@ struct TableCodec::Cell {
   CellPlace place;
 
   [[nodiscard]] bool written() const { return leaf.config && !leaf.age; }
-  [[nodiscard]] bool summed() const { return !leaf.config && !leaf.age && leaf.type == LeafType::integer; }
+  [[nodiscard]] bool summed() const { return !leaf.config && !leaf.key && !leaf.age && leaf.type == LeafType::integer; }
 };
 
 namespace {

@@ -155,6 +155,16 @@ TEST(TableCodecTest, ValuesOfAllCpusAreSummed) {
   EXPECT_EQ(table.decode(Bytes(4), values, ports(), 0), std::nullopt) << "a cut off value is not read";
 }
 
+TEST(TableCodecTest, TheKeyOfAListOfStateIsNotSummed) {
+  TableBinding binding = list({key("id", LeafType::integer), state("packets", LeafType::integer)});
+  binding.leaves[0].config = false;
+  TableCodec table = codec(binding, {integer(4), structure(8, {{"packets", 0, integer(8)}}), false, 2});
+  Bytes id(4), values(2 * 8);
+  id[0] = std::byte{17};
+  values[0] = values[8] = std::byte{3};
+  EXPECT_EQ(table.decode(id, values, ports(), 0), (Row{"17", "6"}));
+}
+
 TEST(TableCodecTest, BuffersAndRowsMustFit) {
   TableCodec table = codec(fdb(), fdb_shape());
   Bytes short_key(5);
