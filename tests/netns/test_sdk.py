@@ -1,50 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an author of cubes elsewhere gets: an installation, and cubes that are built against it."""
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 
-from daemon import BUILD, ROOT, Daemon
+from daemon import ROOT, Daemon
 from network import eventually, run
-
-# A folder of the build, so that compilations are found in the cache the next time.
-FOLDER = BUILD / "tests/sdk"
-
-
-def install(root):
-    """An installation below /usr, staged: nothing in it may know where it lies."""
-    shutil.rmtree(root, ignore_errors=True)
-    run("cmake", "--install", BUILD, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
-    return root / "usr"
+from sdk import FOLDER, build_cube, install
 
 
 @pytest.fixture(scope="module")
 def prefix():
     return install(FOLDER / "root")
-
-
-def build_cube(prefix, source):
-    """Builds a cube outside of the tree, runs its tests and installs it; returns the build folder."""
-    folder = FOLDER / f"build-{source.name}"
-    shutil.rmtree(folder, ignore_errors=True)
-    run("cmake", "-S", source, "-B", folder, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
-        "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON", "-DCMAKE_CXX_FLAGS=-Wall -Wextra",
-        env={**os.environ, "CCACHE_BASEDIR": str(FOLDER), "CCACHE_NOHASHDIR": "1"})
-    run("cmake", "--build", folder)
-    run("ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error")
-    run("cmake", "--install", folder, "--prefix", prefix)
-    return folder
-
-
-@pytest.fixture
-def daemon(lab, prefix):
-    running = Daemon(lab, prefix=prefix).start()
-    yield running
-    assert running.stop() == 0
-    running.assert_nothing_left()
 
 
 def test_the_installation_is_whole(prefix):
@@ -66,7 +32,8 @@ def offender(daemon, address):
 
 
 def test_the_example(lab, prefix):
-    build_cube(prefix, ROOT / "examples/ratelimiter")
+    build = build_cube(prefix, ROOT / "examples/ratelimiter")
+    run("cmake", "--install", build, "--prefix", prefix)
     daemon = Daemon(lab, prefix=prefix).start()
     a, b = lab.station("a"), lab.station("b")
     daemon.do("simplebridge add br")
