@@ -7,8 +7,8 @@ import shutil
 from daemon import BUILD
 from network import run
 
-# Folders of the build, so that compilations are found in the cache the next time.
-FOLDER = BUILD / "tests/sdk"
+# Folders of the build, so that compilations are found in the cache the next time; tests side by side have their own.
+FOLDER = BUILD / "tests/sdk" / os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
 def install(root):
