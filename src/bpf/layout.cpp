@@ -145,6 +145,11 @@ class Reader {
 
 }  // namespace
 
+bool operator==(const Layout& one, const Layout& other) {
+  return one.kind == other.kind && one.name == other.name && one.size == other.size &&
+         one.is_signed == other.is_signed && one.big_endian == other.big_endian && one.members == other.members;
+}
+
 Result<Layout> layout_of(const btf* types, std::uint32_t type_id) { return Reader(types).read(type_id, 0); }
 
 }  // namespace polycube::bpf

@@ -38,6 +38,12 @@ struct Layout::Member {
   Layout layout;
 };
 
+/// Whether they are the same in memory and in name.
+[[nodiscard]] bool operator==(const Layout& one, const Layout& other);
+[[nodiscard]] inline bool operator==(const Layout::Member& one, const Layout::Member& other) {
+  return one.name == other.name && one.offset == other.offset && one.layout == other.layout;
+}
+
 /// Layout of a BTF type; typedefs and qualifiers are resolved, anonymous struct and union members flattened.
 [[nodiscard]] Result<Layout> layout_of(const btf* types, std::uint32_t type_id);
 

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "base/log.h"
 #include "bpf/constants.h"
@@ -57,20 +58,23 @@ struct Location {
   std::uint32_t size;
 };
 
-// Where a constant is: BTF describes the section that holds it.
-Result<Location> find_constant(bpf_object* object, const std::string& name) {
-  const btf* types = bpf_object__btf(object);
+// A constant in BTF, which describes the section that holds it; null when there is none.
+const btf_var_secinfo* section_variable(const btf* types, const std::string& name) {
   const std::int32_t section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
-  bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
-  if (section >= 0 && map != nullptr) {
-    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
-    const btf_var_secinfo* variables = btf_var_secinfos(type);
-    for (int i = 0; i < btf_vlen(type); i++) {
-      const btf_type* variable = btf__type_by_id(types, variables[i].type);
-      if (name == btf__name_by_offset(types, variable->name_off))
-        return Location{map, variables[i].offset, variables[i].size};
-    }
+  if (section < 0) return nullptr;
+  const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
+  const btf_var_secinfo* variables = btf_var_secinfos(type);
+  for (int i = 0; i < btf_vlen(type); i++) {
+    const btf_type* variable = btf__type_by_id(types, variables[i].type);
+    if (name == btf__name_by_offset(types, variable->name_off)) return &variables[i];
   }
+  return nullptr;
+}
+
+Result<Location> find_constant(bpf_object* object, const std::string& name) {
+  bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
+  const btf_var_secinfo* variable = section_variable(bpf_object__btf(object), name);
+  if (variable != nullptr && map != nullptr) return Location{map, variable->offset, variable->size};
   return fail(ErrorCode::invalid_value, "the object has no constant {}", name);
 }
 
@@ -213,12 +217,17 @@ void ObjectFile::BtfDeleter::operator()(btf* types) const { btf__free(types); }
 Result<ObjectFile> ObjectFile::read(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+  Bytes image(static_cast<std::size_t>(file.tellg()));
+  file.seekg(0);
+  if (!file.read(reinterpret_cast<char*>(image.data()), static_cast<std::streamsize>(image.size())))
+    return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+  return parse(path, std::move(image));
+}
+
+Result<ObjectFile> ObjectFile::parse(const std::filesystem::path& path, Bytes image) {
   ObjectFile result;
   result.path_ = path;
-  result.image_.resize(static_cast<std::size_t>(file.tellg()));
-  file.seekg(0);
-  if (!file.read(reinterpret_cast<char*>(result.image_.data()), static_cast<std::streamsize>(result.image_.size())))
-    return fail_errno(errno, fmt::format("cannot read {}", path.string()));
+  result.image_ = std::move(image);
   PCN_ASSIGN(ObjectPointer object, open(path, result.image_));
   const btf* types = bpf_object__btf(object.get());
   if (types == nullptr)
@@ -249,14 +258,31 @@ Result<Layout> ObjectFile::value_layout(const std::string& map) const {
   return layout_of(types_.get(), found->second.btf_value_type);
 }
 
+std::vector<std::string> ObjectFile::tags(const std::string& map) const {
+  std::vector<std::string> tags;
+  const btf* types = types_.get();
+  for (__u32 id = 1; id < btf__type_cnt(types); id++) {
+    const btf_type* tag = btf__type_by_id(types, id);
+    if (!btf_is_decl_tag(tag) || btf_decl_tag(tag)->component_idx != -1) continue;
+    const btf_type* variable = btf__type_by_id(types, tag->type);
+    if (variable != nullptr && btf_is_var(variable) && map == btf__name_by_offset(types, variable->name_off))
+      tags.emplace_back(btf__name_by_offset(types, tag->name_off));
+  }
+  return tags;
+}
+
+bool ObjectFile::has_constant(const std::string& name) const { return section_variable(types_.get(), name) != nullptr; }
+
 Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
   PCN_ASSIGN(ObjectPointer object, open(path_, image_));
   for (const auto& [name, value] : options.constants) PCN_TRY(set_constant(object.get(), name, value));
+  std::set<const bpf_map*> reused;  // libbpf renames them to what the kernel calls them
   for (const auto& [name, fd] : options.maps) {
     bpf_map* map = bpf_object__find_map_by_name(object.get(), name.c_str());
     if (map == nullptr) continue;  // shared maps that this object does not use
     if (bpf_map__reuse_fd(map, fd) < 0)
       return fail_errno(errno, fmt::format("{} cannot use the shared table {}", path_.string(), name));
+    reused.insert(map);
   }
   // Not initialised: most programs are accepted and nobody writes into it.
   constexpr std::size_t log_size = 1 << 20;
@@ -289,7 +315,7 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
     const std::string name = bpf_map__name(map);
-    if (options.maps.contains(name) || name.ends_with(".rodata")) continue;
+    if (reused.contains(map) || name.ends_with(".rodata")) continue;
     PCN_ASSIGN(Fd fd, Fd::duplicate(bpf_map__fd(map)));
     // Sections are known by what the source calls them: ".data", ".bss".
     const std::string key = is_internal(map) ? name.substr(name[0] == '.' ? 0 : name.rfind('.')) : name;

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bpf/layout.h"
 #include "bpf/map.h"
@@ -48,6 +49,8 @@ class ObjectFile {
  public:
   /// Errors: system (cannot be read), invalid_value (not a BPF object, no BTF).
   [[nodiscard]] static Result<ObjectFile> read(const std::filesystem::path& path);
+  /// One that is not in a file; `name` stands for its path in messages. Errors: invalid_value.
+  [[nodiscard]] static Result<ObjectFile> parse(const std::filesystem::path& name, Bytes image);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::map<std::string, MapInfo>& maps() const { return maps_; }
@@ -56,6 +59,10 @@ class ObjectFile {
   /// Layout of a map's key or value type; error when it was declared without types.
   [[nodiscard]] Result<Layout> key_layout(const std::string& map) const;
   [[nodiscard]] Result<Layout> value_layout(const std::string& map) const;
+  /// Texts of the BTF declaration tags of a map's variable.
+  [[nodiscard]] std::vector<std::string> tags(const std::string& map) const;
+  /// Whether it has a constant (`const volatile` global) of this name.
+  [[nodiscard]] bool has_constant(const std::string& name) const;
 
   /// Creates the maps and loads the programs.
   /// Errors: verifier_rejected with the log; invalid_value for an unknown constant or map; system.

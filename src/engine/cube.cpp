@@ -37,23 +37,52 @@ bpf::Variant variant_for(const CubeGate& gate) {
 }
 
 // Programs of their own for gates; false when the object cannot be made to have them.
-bool take_entries(bpf::LoadedObject& loaded, const std::vector<CubeGate>& gates, CubePrograms& programs) {
+bool take_entries(bpf::LoadedObject& loaded, const std::vector<CubeGate>& gates, MasterPrograms& programs) {
   if (loaded.variants.size() != gates.size()) return false;
   for (std::size_t i = 0; i < gates.size(); i++)
     programs.entries.emplace(gates[i], std::make_shared<bpf::Program>(std::move(loaded.variants[i])));
   return true;
 }
 
+bool is_frameworks(const std::string& table) { return !Package::is_own_table(table); }
+bool is_section(const std::string& table) { return table.starts_with('.'); }
+
+const char* programs_map(topology::Direction direction) {
+  return direction == topology::Direction::egress ? "pcn_egress_programs" : "pcn_ingress_programs";
+}
+
+// A program array takes programs of one hook; everything else an XDP cube's programs for TC share with the others.
+std::string framework_key(const std::string& table, bool other_hook) {
+  return other_hook && table.ends_with("_programs") ? table + "@tc" : table;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Cube>> Cube::create(Panel& panel, Panel& tc_panel, const Package& package, topology::Hook hook) {
-  PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(panel));
-  std::unique_ptr<Cube> cube(new Cube(panel, tc_panel, std::move(slot), package, hook));
+struct Cube::Loading {
+  MicrocubeId id;
+  Microcube microcube;
+  CubePrograms& programs;  ///< with the constants
+  const EntryObjects& entry_objects;
+  /// Tables that were created, which are found by others once they are adopted.
+  std::map<std::string, std::shared_ptr<Table>> framework = {};
+  struct Shared {
+    TableScope scope;
+    std::string name;
+    std::shared_ptr<Table> table;
+  };
+  std::vector<Shared> shared = {};
+};
+
+Result<std::unique_ptr<Cube>> Cube::create(const Surroundings& surroundings, const std::string& name,
+                                           const Package& package, topology::Hook hook) {
+  PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(surroundings.panel));
+  std::unique_ptr<Cube> cube(new Cube(surroundings, std::move(slot), name, package, hook));
   const bool xdp = family_of(hook) == Family::xdp;
-  if (xdp && package.floods()) PCN_TRY(allocate(cube->flood_slot_, tc_panel));
-  if (package.slow_path()) PCN_TRY(allocate(cube->out_slot_, panel));
-  if (package.egress()) PCN_TRY(allocate(cube->egress_slot_, panel));
-  if (package.egress() && xdp) PCN_TRY(allocate(cube->host_egress_slot_, tc_panel));
+  if (xdp && package.floods()) PCN_TRY(allocate(cube->flood_slot_, surroundings.tc_panel));
+  if (package.slow_path()) PCN_TRY(allocate(cube->out_slot_, surroundings.panel));
+  if (package.egress()) PCN_TRY(allocate(cube->egress_slot_, surroundings.panel));
+  if (package.egress() && xdp) PCN_TRY(allocate(cube->host_egress_slot_, surroundings.tc_panel));
+  cube->microcubes_.emplace(MicrocubeId{}, Microcube{package.master()});
   return cube;
 }
 
@@ -61,30 +90,126 @@ bool Cube::is_host_gate(const CubeGate& gate) const {
   return gate.first == topology::Direction::egress && family_of(hook_) == Family::xdp;
 }
 
+// ---- loading ---------------------------------------------------------------------------------------------------------
+
 Result<CubePrograms> Cube::load(const CubeConstants& constants, const EntryObjects& entry_objects) {
   CubePrograms programs;
-  programs.own_entries = constants.gates.size() <= max_own_entries;
-  std::vector<CubeGate> own;
-  std::vector<CubeGate> host;
-  for (const CubeGate& gate : constants.gates) (is_host_gate(gate) ? host : own).push_back(gate);
-  PCN_TRY(load_own(constants, own, programs));
-  if (!host.empty() || !constants.host_egress_empty()) PCN_TRY(load_host_egress(constants, host, programs));
-  if (!programs.own_entries) {
-    programs.entries.clear();
-    PCN_TRY(load_entries(constants.gates, entry_objects, programs));
+  programs.constants = constants;
+  programs.version = version_;
+  for (const auto& [id, microcube] : microcubes_) {
+    Loading loading{id, microcube, programs, entry_objects};
+    PCN_TRY(load_microcube(loading));
+    adopt(loading);
   }
   return programs;
 }
 
-Result<> Cube::load_own(const CubeConstants& constants, const std::vector<CubeGate>& gates, CubePrograms& programs) {
-  bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)}}, .maps = panel_->shared_maps()};
+Result<> Cube::load_microcube(Loading& loading) const {
+  if (loading.id.is_master()) return load_master(loading);
+  auto done = load_slave(loading);
+  return done ? done : Result<>(fail_with(done.error(), to_string(loading.id)));
+}
+
+// From now on others find its tables.
+void Cube::adopt(Loading& loading) {
+  const std::unique_lock lock(tables_mutex_);
+  framework_.merge(loading.framework);
+  for (const Loading::Shared& shared : loading.shared)
+    (shared.scope.between_cubes() ? *shared_ : cube_tables_).add(shared.scope, shared.name, shared.table);
+  microcubes_[loading.id] = std::move(loading.microcube);
+}
+
+// The table that stands for one of an object, null when it is to be created.
+Result<std::shared_ptr<Table>> Cube::find_table(const Loading& loading, const bpf::ObjectFile& object,
+                                                const std::string& key, const std::string& name) const {
+  std::shared_ptr<Table> table;
+  if (is_frameworks(name)) {
+    for (const auto* known : {&framework_, &loading.framework})
+      if (const auto found = known->find(key); found != known->end()) table = found->second;
+    if (table == nullptr) return nullptr;
+    if (!(shape_of(object, name) == table->shape()))
+      return fail(ErrorCode::invalid_value,
+                  "{}: its table {} is not that of this cube: compile it against the same SDK", object.path().string(),
+                  name);
+    return table;
+  }
+  const std::string me = user(loading.id);
+  const TableShape shape = shape_of(object, name);
+  if (const auto known = loading.microcube.tables.find(name); known != loading.microcube.tables.end()) {
+    table = known->second->table();
+  } else {
+    PCN_ASSIGN(const TableScope scope, scope_of(object, name));
+    if (scope.kind == TableScope::Kind::program) return nullptr;
+    table = (scope.between_cubes() ? *shared_ : cube_tables_).find(scope, name);
+    if (table == nullptr || (!(shape == table->shape()) && table->is_only_user(me))) return nullptr;
+  }
+  PCN_TRY(table->check(shape, me));
+  return table;
+}
+
+Result<bpf::LoadedObject> Cube::load_object(Loading& loading, Family family, bpf::LoadOptions options) const {
+  const bpf::ObjectFile& object = *loading.microcube.code.object(family);
+  const bool other_hook = family != family_of(hook_);
+  options.maps = (other_hook ? tc_panel_ : panel_)->shared_maps();
+  auto& tables = loading.microcube.tables;
+  for (const auto& [name, use] : tables)
+    if (is_section(name)) options.maps.emplace(name, use->table()->map().fd());
+  for (const auto& [name, info] : object.maps()) {
+    if (options.maps.contains(name)) continue;
+    PCN_ASSIGN(const std::shared_ptr<Table> table, find_table(loading, object, framework_key(name, other_hook), name));
+    if (table == nullptr) continue;
+    options.maps.emplace(name, table->map().fd());
+    if (!is_frameworks(name) && !tables.contains(name))
+      tables.emplace(name, std::make_shared<const TableUse>(table, user(loading.id)));
+  }
+  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
+  PCN_TRY(keep_tables(loading, object, family, std::exchange(loaded.maps, {})));
+  return loaded;
+}
+
+Result<> Cube::keep_tables(Loading& loading, const bpf::ObjectFile& object, Family family,
+                           std::map<std::string, bpf::Map> created) const {
+  for (auto& [name, map] : created) {
+    TableShape shape = is_section(name) ? TableShape{map.info(), {}, {}} : shape_of(object, name);
+    const auto table = std::make_shared<Table>(std::move(map), std::move(shape));
+    if (is_frameworks(name)) {
+      loading.framework.emplace(framework_key(name, family != family_of(hook_)), table);
+      continue;
+    }
+    loading.microcube.tables[name] = std::make_shared<const TableUse>(table, user(loading.id));
+    if (is_section(name)) continue;
+    PCN_ASSIGN(TableScope scope, scope_of(object, name));
+    if (scope.kind != TableScope::Kind::program) loading.shared.push_back({std::move(scope), name, table});
+  }
+  return {};
+}
+
+Result<> Cube::load_master(Loading& loading) const {
+  const CubeConstants& constants = loading.programs.constants;
+  MasterPrograms& programs = loading.programs.master;
+  programs.own_entries = constants.gates.size() <= max_own_entries;
+  std::vector<CubeGate> own;
+  std::vector<CubeGate> host;
+  for (const CubeGate& gate : constants.gates) (is_host_gate(gate) ? host : own).push_back(gate);
+  PCN_TRY(load_own(loading, own));
+  if (!host.empty() || !constants.host_egress_empty()) PCN_TRY(load_host_egress(loading, host));
+  if (!programs.own_entries) {
+    programs.entries.clear();
+    PCN_TRY(load_entries(constants.gates, loading.entry_objects, programs));
+  }
+  return {};
+}
+
+Result<> Cube::load_own(Loading& loading, const std::vector<CubeGate>& gates) const {
+  const CubeConstants& constants = loading.programs.constants;
+  MasterPrograms& programs = loading.programs.master;
+  bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)}}};
   if (package_->egress()) options.constants.emplace("pcn_egress_config", bytes_of(constants.egress));
   if (package_->slow_path()) options.constants.emplace("pcn_out_config", bytes_of(constants.out));
-  for (const auto& [name, map] : maps_) options.maps.emplace(name, map.fd());
   if (programs.own_entries)
     for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
-  const bpf::ObjectFile& object = package_->object(family_of(hook_));
-  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
+  const bpf::ObjectFile& object = *loading.microcube.code.object(family_of(hook_));
+  PCN_ASSIGN(bpf::LoadedObject loaded, load_object(loading, family_of(hook_), std::move(options)));
   PCN_ASSIGN(programs.ingress, take(loaded, "pcn_ingress", object));
   if (flood_slot_) {
     PCN_ASSIGN(programs.flood, take(loaded, "pcn_flood", object));
@@ -95,35 +220,31 @@ Result<> Cube::load_own(const CubeConstants& constants, const std::vector<CubeGa
   if (egress_slot_) {
     PCN_ASSIGN(programs.egress, take(loaded, "pcn_egress", object));
   }
-  maps_.merge(loaded.maps);
   programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
   return {};
 }
 
 // The way out once more, compiled for TC, with the same tables.
-Result<> Cube::load_host_egress(const CubeConstants& constants, const std::vector<CubeGate>& gates,
-                                CubePrograms& programs) {
-  const bpf::ObjectFile& object = package_->object(Family::tc);
+Result<> Cube::load_host_egress(Loading& loading, const std::vector<CubeGate>& gates) const {
+  const CubeConstants& constants = loading.programs.constants;
+  MasterPrograms& programs = loading.programs.master;
   bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)},
                                          {"pcn_egress_config", bytes_of(constants.host_egress)}},
-                           .programs = {"pcn_egress"},
-                           .maps = tc_panel_->shared_maps()};
-  for (const auto& [name, map] : maps_) options.maps.emplace(name, map.fd());
+                           .programs = {"pcn_egress"}};
   if (programs.own_entries)
     for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
-  PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
-  PCN_ASSIGN(programs.host_egress, take(loaded, "pcn_egress", object));
-  maps_.merge(loaded.maps);
+  PCN_ASSIGN(bpf::LoadedObject loaded, load_object(loading, Family::tc, std::move(options)));
+  PCN_ASSIGN(programs.host_egress, take(loaded, "pcn_egress", *loading.microcube.code.object(Family::tc)));
   programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
   return {};
 }
 
 // The engine's entry program for each gate; those that are there already serve on.
 Result<> Cube::load_entries(const std::set<CubeGate>& gates, const EntryObjects& objects,
-                            CubePrograms& programs) const {
+                            MasterPrograms& programs) const {
   for (const CubeGate& gate : gates) {
-    auto known = programs_.entries.find(gate);
-    if (!programs_.own_entries && known != programs_.entries.end()) {
+    auto known = programs_.master.entries.find(gate);
+    if (!programs_.master.own_entries && known != programs_.master.entries.end()) {
       programs.entries.insert(*known);
       continue;
     }
@@ -142,47 +263,153 @@ Result<> Cube::load_entries(const std::set<CubeGate>& gates, const EntryObjects&
   return {};
 }
 
+Result<> Cube::load_slave(Loading& loading) const {
+  const CubeConstants& constants = loading.programs.constants;
+  const bool out = loading.id.direction == topology::Direction::egress;
+  const pcn_program own{.index = loading.id.index, .transparent = package_->transparent()};
+  SlavePrograms& programs = loading.programs.slaves[loading.id];
+  for (const Family family : families_of(*package_, hook_, loading.id)) {
+    const bool host = family != family_of(hook_);
+    const bpf::ObjectFile& object = *loading.microcube.code.object(family);
+    const char* program = out ? "pcn_egress" : "pcn_ingress";
+    bpf::LoadOptions options{.constants = {{"pcn_program", bytes_of(own)}, {"pcn_config", bytes_of(constants.ingress)}},
+                             .programs = {program}};
+    if (object.has_constant("pcn_egress_config"))
+      options.constants.emplace("pcn_egress_config", bytes_of(host ? constants.host_egress : constants.egress));
+    PCN_ASSIGN(bpf::LoadedObject loaded, load_object(loading, family, std::move(options)));
+    PCN_ASSIGN((host ? programs.host : programs.own), take(loaded, program, object));
+  }
+  return {};
+}
+
+// ---- programs in their places ----------------------------------------------------------------------------------------
+
+Result<> Cube::set_slots(const MasterPrograms& master) const {
+  if (flood_slot_) PCN_TRY(flood_slot_->set(master.flood));
+  if (out_slot_) PCN_TRY(out_slot_->set(master.out));
+  if (egress_slot_) PCN_TRY(egress_slot_->set(master.egress));
+  if (host_egress_slot_) PCN_TRY(host_egress_slot_->set(master.host_egress));
+  return slot_.set(master.ingress);
+}
+
+// Without programs nobody can jump there any more.
+Result<> Cube::set_program(const MicrocubeId& id, const SlavePrograms& slave) const {
+  for (const bool other_hook : {false, true}) {
+    const bpf::Program& program = other_hook ? slave.host : slave.own;
+    const bpf::Map* array = shared(framework_key(programs_map(id.direction), other_hook));
+    if (array == nullptr) continue;  // nobody calls it
+    if (program) {
+      PCN_TRY(array->set(id.index, program.fd()));
+    } else {
+      (void)array->erase(id.index);  // which fails only when it is empty already
+    }
+  }
+  return {};
+}
+
+// Slaves first, so that the master finds those that it jumps to.
 Result<> Cube::set_slots(const CubePrograms& programs) const {
-  if (flood_slot_) PCN_TRY(flood_slot_->set(programs.flood));
-  if (out_slot_) PCN_TRY(out_slot_->set(programs.out));
-  if (egress_slot_) PCN_TRY(egress_slot_->set(programs.egress));
-  if (host_egress_slot_) PCN_TRY(host_egress_slot_->set(programs.host_egress));
-  return slot_.set(programs.ingress);
+  for (const auto& [id, slave] : programs.slaves) PCN_TRY(set_program(id, slave));
+  PCN_TRY(set_slots(programs.master));
+  for (const auto& [id, slave] : programs_.slaves)
+    if (!programs.slaves.contains(id)) PCN_TRY(set_program(id, {}));
+  return {};
 }
 
 Result<CubePrograms> Cube::install(CubePrograms programs) {
   if (auto done = set_slots(programs); !done) {
-    if (programs_.ingress) (void)set_slots(programs_);
+    if (programs_.master.ingress) (void)set_slots(programs_);
     return tl::unexpected<Error>(done.error());
   }
   std::swap(programs_, programs);
   return programs;
 }
 
-Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
-  const BoundTable* bound = package_->table(binding);
-  auto map = maps_.find(binding.table);
-  if (bound == nullptr || map == maps_.end())
-    return fail(ErrorCode::data_missing, "table {} does not exist", binding.table);
-  return TableAccess{map->second, *bound};
+// The code with the tables that stay.
+Result<Microcube> Cube::successor(const MicrocubeId& id, const Code& code) const {
+  Microcube next{code};
+  const auto before = microcubes_.find(id);
+  if (before == microcubes_.end()) return next;
+  for (const Family family : families_of(*package_, hook_, id)) {
+    const bpf::ObjectFile& object = *code.object(family);
+    const bpf::ObjectFile& old = *before->second.code.object(family);
+    for (const auto& [name, use] : before->second.tables) {
+      if (!object.maps().contains(name) || !old.maps().contains(name)) continue;
+      PCN_ASSIGN(const TableScope scope, scope_of(object, name));
+      PCN_ASSIGN(const TableScope old_scope, scope_of(old, name));
+      const bool own = scope.kind == TableScope::Kind::program && old_scope.kind == TableScope::Kind::program;
+      if (own && shape_of(object, name) == use->table()->shape()) next.tables.emplace(name, use);
+    }
+  }
+  return next;
 }
 
-Result<MapAccess> Cube::map(const std::string& table) const {
-  auto found = maps_.find(table);
-  if (found == maps_.end() || !Package::is_own_table(table))
-    return fail(ErrorCode::data_missing, "table {} does not exist", table);
-  return MapAccess{found->second};
+Result<> Cube::replace(const MicrocubeId& id, const Code& code, const EntryObjects& entry_objects) {
+  PCN_TRY(check_code(code, *package_, hook_, id));
+  if (!id.is_master() && shared(programs_map(id.direction)) == nullptr)
+    return fail(ErrorCode::operation_not_supported,
+                "no program of the cube jumps to {} programs: include polycube/programs.h in its master",
+                id.direction == topology::Direction::egress ? "egress" : "ingress");
+  PCN_ASSIGN(Microcube next, successor(id, code));
+  CubePrograms fresh;
+  fresh.constants = programs_.constants;
+  Loading loading{id, std::move(next), fresh, entry_objects};
+  PCN_TRY(load_microcube(loading));
+  if (id.is_master()) {
+    if (auto done = set_slots(fresh.master); !done) {
+      (void)set_slots(programs_.master);
+      return done;
+    }
+    std::swap(programs_.master, fresh.master);
+  } else {
+    PCN_TRY(set_program(id, fresh.slaves.at(id)));
+    std::swap(programs_.slaves[id], fresh.slaves.at(id));
+  }
+  adopt(loading);
+  programs_.version = ++version_;
+  return {};
+}
+
+void Cube::remove(const MicrocubeId& id) {
+  (void)set_program(id, {});
+  programs_.slaves.erase(id);
+  const std::unique_lock lock(tables_mutex_);
+  microcubes_.erase(id);
+  programs_.version = ++version_;
+}
+
+// ---- tables and counters ---------------------------------------------------------------------------------------------
+
+Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
+  const BoundTable* bound = package_->table(binding);
+  auto access = map(binding.table);
+  if (bound == nullptr || !access) return fail(ErrorCode::data_missing, "table {} does not exist", binding.table);
+  return TableAccess{access->table->map(), *bound};  // the master keeps it as long as the cube exists
+}
+
+Result<MapAccess> Cube::map(const std::string& table, const MicrocubeId& program) const {
+  const std::shared_lock lock(tables_mutex_);
+  const auto microcube = microcubes_.find(program);
+  if (microcube == microcubes_.end())
+    return fail(ErrorCode::data_missing, "cube {} has no {}", name_, to_string(program));
+  const auto& tables = microcube->second.tables;
+  if (const auto found = tables.find(table); found != tables.end() && !is_section(table))
+    return MapAccess{found->second->table()};
+  if (program.is_master())
+    if (auto found = cube_tables_.find({TableScope::Kind::cube, {}}, table)) return MapAccess{std::move(found)};
+  return fail(ErrorCode::data_missing, "table {} does not exist", table);
 }
 
 const bpf::Map* Cube::shared(const std::string& name) const {
-  auto map = maps_.find(name);
-  return map == maps_.end() ? nullptr : &map->second;
+  const std::shared_lock lock(tables_mutex_);
+  auto table = framework_.find(name);
+  return table == framework_.end() ? nullptr : &table->second->map();
 }
 
 Result<pcn_stats> Cube::total() const {
   pcn_stats sum{};
   const __u32 zero = 0;
-  PCN_ASSIGN(bpf::Bytes all, maps_.at("pcn_stats").lookup(std::as_bytes(std::span(&zero, 1))));
+  PCN_ASSIGN(bpf::Bytes all, shared("pcn_stats")->lookup(std::as_bytes(std::span(&zero, 1))));
   // Both are nothing but 64-bit counters.
   constexpr std::size_t words = sizeof(pcn_stats) / sizeof(__u64);
   std::uint64_t counters[words] = {};

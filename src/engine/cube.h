@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A running cube: its tables, its program, and its place in the panel.
-/// Why: the program is replaced whenever its constants change, the tables stay.
-/// Invariants: the program in the slot is the one last given to install(). Destroyed only after a grace period since
-/// nothing jumps there any more.
-/// Threading: tables and statistics are read from any thread; everything else under the engine's lock.
+/// A running cube: its tables, its programs, and its place in the panel.
+/// Why: programs are replaced whenever their constants change, the tables stay.
+/// Invariants: the programs in the slots are those last given to install(), or put in their place by replace() and remove().
+/// Destroyed only after a grace period since nothing jumps there any more.
+/// Threading: tables and statistics are read from any thread; programs are loaded and put into place under the engine's lock
+/// for that; everything else by the engine's one writer.
 #pragma once
 
 #include <polycube/abi.h>
@@ -13,11 +14,13 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/map_access.h"
+#include "engine/microcube.h"
 #include "engine/package.h"
 #include "engine/slow_path.h"
 #include "engine/table_access.h"
@@ -59,8 +62,8 @@ struct CubeConstants {
   }
 };
 
-/// What load() makes of a cube's object.
-struct CubePrograms {
+/// The programs in a master's object.
+struct MasterPrograms {
   bpf::Program ingress;
   bpf::Program egress;       ///< of a cube with a program for the way out
   bpf::Program host_egress;  ///< the same for the hook of TC, of an XDP cube at devices
@@ -72,12 +75,31 @@ struct CubePrograms {
   bool own_entries = true;
 };
 
+struct SlavePrograms {
+  bpf::Program own;
+  bpf::Program host;  ///< of a slave for the way out of an XDP cube, for packets of the host at the TC hook
+};
+
+/// What load() makes of a cube's objects.
+struct CubePrograms {
+  CubeConstants constants;
+  std::uint64_t version = 0;  ///< of the cube's microcubes for which they were loaded
+  MasterPrograms master;
+  std::map<MicrocubeId, SlavePrograms> slaves;
+};
+
 class Cube {
  public:
-  /// `tc_panel`: of the programs that an XDP cube has on TC, which make copies or meet packets of the host.
-  [[nodiscard]] static Result<std::unique_ptr<Cube>> create(Panel& panel, Panel& tc_panel, const Package& package,
-                                                            topology::Hook hook);
+  /// What cubes are made in.
+  struct Surroundings {
+    Panel& panel;
+    Panel& tc_panel;  ///< of the programs that an XDP cube has on TC, which make copies or meet packets of the host
+    SharedTables& tables;
+  };
+  [[nodiscard]] static Result<std::unique_ptr<Cube>> create(const Surroundings& surroundings, const std::string& name,
+                                                            const Package& package, topology::Hook hook);
 
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const Package& package() const { return *package_; }
   [[nodiscard]] topology::Hook hook() const { return hook_; }
   [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }
@@ -93,11 +115,12 @@ class Cube {
   [[nodiscard]] std::uint16_t host_egress_slot() const {
     return host_egress_slot_ ? host_egress_slot_->number() : egress_slot();
   }
-  [[nodiscard]] const bpf::Program& program() const { return programs_.ingress; }
+  [[nodiscard]] const bpf::Program& program() const { return programs_.master.ingress; }
   /// Behind handle_tx; of cubes that have it.
-  [[nodiscard]] const bpf::Program& egress_program() const { return programs_.egress; }
+  [[nodiscard]] const bpf::Program& egress_program() const { return programs_.master.egress; }
+  [[nodiscard]] bool has_entry(const CubeGate& gate) const { return programs_.master.entries.contains(gate); }
   /// What the root at this gate is steered to.
-  [[nodiscard]] const bpf::Program& entry(const CubeGate& gate) const { return *programs_.entries.at(gate); }
+  [[nodiscard]] const bpf::Program& entry(const CubeGate& gate) const { return *programs_.master.entries.at(gate); }
 
   /// Cubes with more gates than this get entry programs. Why: a program of its own saves a tail call and 2 ns a packet, and
   /// costs a program load whenever the wiring changes.
@@ -114,9 +137,19 @@ class Cube {
   /// Puts programs into the slots; returns those that were there.
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
 
+  /// Which microcubes there are: CubePrograms of another version are of others.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+  [[nodiscard]] bool has(const MicrocubeId& id) const { return microcubes_.contains(id); }
+  /// Loads the code of a microcube, a new one or in place of one that runs, and lets packets enter it. A table stays when the
+  /// code before has it under this name, alike. Errors: as check_code() and load().
+  [[nodiscard]] Result<> replace(const MicrocubeId& id, const Code& code, const EntryObjects& entry_objects);
+  /// Of a slave that is there.
+  void remove(const MicrocubeId& id);
+
   [[nodiscard]] Result<TableAccess> table(const model::TableBinding& binding) const;
-  /// Any table of the cube's own, bound or not. Errors: data_missing.
-  [[nodiscard]] Result<MapAccess> map(const std::string& table) const;
+  /// Any table of an author's that this program has, bound or not; by the master also those that all of the cube share.
+  /// Errors: data_missing.
+  [[nodiscard]] Result<MapAccess> map(const std::string& table, const MicrocubeId& program = {}) const;
   /// The device map of an XDP cube that floods, whose element is the injector, else null.
   [[nodiscard]] const bpf::Map* injector_map() const { return shared("pcn_injector"); }
   /// The ring in which packets for the slow path come, else null.
@@ -136,36 +169,65 @@ class Cube {
 
   /// The wires that the installed program and the flood entries follow; kept by the engine.
   topology::CubeWires wires;
-  CubeConstants constants;
+  /// Of the programs that are installed.
+  [[nodiscard]] const CubeConstants& constants() const { return programs_.constants; }
 
  private:
-  Cube(Panel& panel, Panel& tc_panel, PanelSlot slot, const Package& package, topology::Hook hook)
-      : panel_(&panel), tc_panel_(&tc_panel), slot_(std::move(slot)), package_(&package), hook_(hook) {}
+  Cube(const Surroundings& surroundings, PanelSlot slot, std::string name, const Package& package, topology::Hook hook)
+      : panel_(&surroundings.panel),
+        tc_panel_(&surroundings.tc_panel),
+        shared_(&surroundings.tables),
+        slot_(std::move(slot)),
+        name_(std::move(name)),
+        package_(&package),
+        hook_(hook) {}
   [[nodiscard]] Result<> set_slots(const CubePrograms& programs) const;
+  [[nodiscard]] Result<> set_slots(const MasterPrograms& master) const;
+  [[nodiscard]] Result<> set_program(const MicrocubeId& id, const SlavePrograms& slave) const;
+  [[nodiscard]] std::string user(const MicrocubeId& id) const {
+    return fmt::format("{} of cube {}", to_string(id), name_);
+  }
   [[nodiscard]] const bpf::Map* shared(const std::string& name) const;  ///< with the engine; null when there is none
   [[nodiscard]] Result<pcn_stats> total() const;
   [[nodiscard]] bool is_host_gate(const CubeGate& gate) const;
-  [[nodiscard]] Result<> load_own(const CubeConstants& constants, const std::vector<CubeGate>& gates,
-                                  CubePrograms& programs);
-  [[nodiscard]] Result<> load_host_egress(const CubeConstants& constants, const std::vector<CubeGate>& gates,
-                                          CubePrograms& programs);
+  struct Loading;  ///< a microcube that is being loaded
+  [[nodiscard]] Result<> load_microcube(Loading& loading) const;
+  [[nodiscard]] Result<> load_master(Loading& loading) const;
+  [[nodiscard]] Result<> load_own(Loading& loading, const std::vector<CubeGate>& gates) const;
+  [[nodiscard]] Result<> load_host_egress(Loading& loading, const std::vector<CubeGate>& gates) const;
   [[nodiscard]] Result<> load_entries(const std::set<CubeGate>& gates, const EntryObjects& objects,
-                                      CubePrograms& programs) const;
+                                      MasterPrograms& programs) const;
+  [[nodiscard]] Result<> load_slave(Loading& loading) const;
+  [[nodiscard]] Result<bpf::LoadedObject> load_object(Loading& loading, Family family, bpf::LoadOptions options) const;
+  [[nodiscard]] Result<std::shared_ptr<Table>> find_table(const Loading& loading, const bpf::ObjectFile& object,
+                                                          const std::string& key, const std::string& name) const;
+  [[nodiscard]] Result<> keep_tables(Loading& loading, const bpf::ObjectFile& object, Family family,
+                                     std::map<std::string, bpf::Map> created) const;
+  [[nodiscard]] Result<Microcube> successor(const MicrocubeId& id, const Code& code) const;
+  void adopt(Loading& loading);
 
   Panel* panel_;
   Panel* tc_panel_;
+  SharedTables* shared_;  ///< with other cubes
   PanelSlot slot_;
   std::optional<PanelSlot> egress_slot_;
   std::optional<PanelSlot> host_egress_slot_;
   std::optional<PanelSlot> flood_slot_;
   std::optional<PanelSlot> out_slot_;
+  std::string name_;
   const Package* package_;
   topology::Hook hook_;
-  std::map<std::string, bpf::Map> maps_;
+  mutable std::shared_mutex tables_mutex_;  ///< guards the three that follow, for those who only read tables
+  std::map<std::string, std::shared_ptr<Table>>
+      framework_;             ///< the framework's own tables, of all programs of the cube
+  SharedTables cube_tables_;  ///< what the author's programs share
+  std::map<MicrocubeId, Microcube> microcubes_;
+  std::uint64_t version_ = 0;
   CubePrograms programs_;
   std::map<std::uint16_t, PortStatistics> counted_before_;
 
  public:
+  bool follows_log = false;
   SlowPath::Subscription log;  ///< delivers the lines; kept by the engine, first to go
 };
 

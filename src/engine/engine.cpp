@@ -34,6 +34,7 @@ struct Engine::Staged {
   std::map<std::string, Load> loads;  ///< cubes that are created or get other constants
   std::map<Gate, Root> roots;
   std::map<std::string, std::set<CubeGate>> gates;  ///< by cube
+  std::uint64_t masters_replaced = 0;               ///< before its cubes were loaded
   Undo undo;                                        // last: runs before what it refers to goes away
 };
 
@@ -177,6 +178,10 @@ Result<> Engine::apply(const Transaction& transaction) {
 
 Result<> Engine::carry_out(const Transaction& transaction) {
   Staged staged;
+  {
+    const std::lock_guard lock(programs_mutex_);
+    staged.masters_replaced = masters_replaced_;
+  }
   PCN_TRY(prepare(transaction, staged));
   PCN_TRY(commit(transaction, staged));
   staged.undo.keep();
@@ -270,21 +275,25 @@ Result<CubeConstants> Engine::make_constants(const Transaction& transaction, con
   return constants;
 }
 
+Cube::EntryObjects Engine::entry_objects(const Cube& cube) const {
+  return {platforms_.at(family_of(cube.hook()))->entry, platforms_.at(Family::tc)->entry};
+}
+
 Result<> Engine::load(const std::string& name, Staged& staged) {
   Cube& cube = *find(name, staged);
   Staged::Load& load = staged.loads.at(name);
-  const Cube::EntryObjects entries{platforms_.at(family_of(cube.hook()))->entry, platforms_.at(Family::tc)->entry};
-  auto programs = cube.load(load.constants, entries);
+  const std::lock_guard lock(programs_mutex_);
+  auto programs = cube.load(load.constants, entry_objects(cube));
   if (!programs) return fail_with(programs.error(), fmt::format("cube {}", name));
   load.programs = std::move(*programs);
   return {};
 }
 
 // From the beginning: lines are logged as soon as there are packets.
-Result<> Engine::follow_log(const std::string& name, Cube& cube) {
-  if (cube.log_ring() == nullptr) return {};
+Result<> Engine::follow_log(Cube& cube) {
+  if (cube.log_ring() == nullptr || cube.follows_log) return {};
   const auto reader = std::make_shared<LogReader>(
-      name, [&cube] { return cube.lost_log_lines().value_or(0); },
+      cube.name(), [&cube] { return cube.lost_log_lines().value_or(0); },
       [](spdlog::level::level_enum level, const std::string& text, std::chrono::system_clock::time_point time) {
         log::write(level, text, time);
       });
@@ -296,6 +305,7 @@ Result<> Engine::follow_log(const std::string& name, Cube& cube) {
               .record = [reader](std::span<const std::byte> line) { reader->read(line, LogReader::Clock::now()); },
               .pause = std::chrono::milliseconds(20),
               .served = [reader] { return reader->report(LogReader::Clock::now()); }}));
+  cube.follows_log = true;
   return {};
 }
 
@@ -304,7 +314,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     if (stays(transaction, name)) continue;
     const Package* package = transaction.packages.at(cube.service);
     Platform& platform = *platforms_.at(family_of(cube.hook));
-    PCN_ASSIGN(auto created, Cube::create(*platform.panel, *platforms_.at(Family::tc)->panel, *package, cube.hook));
+    const Cube::Surroundings surroundings{*platform.panel, *platforms_.at(Family::tc)->panel, tables_};
+    PCN_ASSIGN(auto created, Cube::create(surroundings, name, *package, cube.hook));
     staged.created.emplace(name, std::move(created));
     if (package->slow_path()) PCN_TRY(injector(family_of(cube.hook)));
   }
@@ -318,15 +329,15 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     });
     const auto gates = staged.gates.find(name);
     const bool same_gates =
-        gates == staged.gates.end() ? running.constants.gates.empty() : gates->second == running.constants.gates;
+        gates == staged.gates.end() ? running.constants().gates.empty() : gates->second == running.constants().gates;
     if (!created && !others_are_new && same_gates && running.wires == wires &&
         transaction.before.cubes.at(name) == cube)
       continue;
     PCN_ASSIGN(CubeConstants constants, make_constants(transaction, name, staged));
-    if (!created && constants == running.constants) continue;
+    if (!created && constants == running.constants()) continue;
     staged.loads.emplace(name, Staged::Load{std::move(constants), {}});
     if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
-    if (created) PCN_TRY(follow_log(name, running));
+    if (created) PCN_TRY(follow_log(running));
     if (created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
       PCN_TRY(device->put_into(*running.injector_map()));
@@ -427,7 +438,7 @@ Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) 
 // What happens to the wires of a cube that gets another program.
 Engine::WireChange Engine::wire_change(const std::string& name, const Staged& staged) const {
   const CubeConstants& constants = staged.loads.at(name).constants;
-  const CubeConstants& old = cubes_.at(name)->constants;
+  const CubeConstants& old = cubes_.at(name)->constants();
   bool gains = false;
   bool loses = false;
   for (const auto config : {&CubeConstants::ingress, &CubeConstants::egress, &CubeConstants::host_egress}) {
@@ -446,16 +457,26 @@ Engine::WireChange Engine::wire_change(const std::string& name, const Staged& st
   return gains ? WireChange::gains : WireChange::loses;
 }
 
+// Programs that a control plane added, replaced or removed since they were loaded are loaded again. Returns those before.
+Result<CubePrograms> Engine::put_in_place(Cube& cube, CubePrograms programs) const {
+  const std::lock_guard lock(programs_mutex_);
+  if (programs.version != cube.version()) {
+    auto again = cube.load(programs.constants, entry_objects(cube));
+    if (!again) return fail_with(again.error(), fmt::format("cube {}", cube.name()));
+    programs = std::move(*again);
+  }
+  return cube.install(std::move(programs));
+}
+
 Result<> Engine::install(const std::string& name, Staged& staged) {
   auto& programs = staged.loads.at(name).programs;
-  if (staged.created.contains(name)) {
-    PCN_TRY(staged.created.at(name)->install(std::move(programs)));
-    return {};
-  }
-  Cube* cube = cubes_.at(name).get();
-  PCN_ASSIGN(CubePrograms old, cube->install(std::move(programs)));
-  staged.undo.add(
-      [cube, previous = std::make_shared<CubePrograms>(std::move(old))] { (void)cube->install(std::move(*previous)); });
+  Cube& cube = *find(name, staged);
+  PCN_ASSIGN(CubePrograms old, put_in_place(cube, std::move(programs)));
+  if (staged.created.contains(name)) return {};
+  staged.undo.add([this, &cube, previous = std::make_shared<CubePrograms>(std::move(old))] {
+    if (auto done = put_in_place(cube, std::move(*previous)); !done)
+      log::error("programs cannot go back to what they were: {}", done.error().message);
+  });
   return {};
 }
 
@@ -477,6 +498,7 @@ Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std:
 Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   // Runs last when the transaction is taken back: by then the cubes have their old programs.
   staged.undo.add([this] {
+    const std::lock_guard lock(programs_mutex_);
     for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.where));
   });
   PCN_TRY(start_counting(transaction, staged));
@@ -504,7 +526,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   return last.empty() ? Result<>() : steer_roots(transaction, last, staged);
 }
 
-void Engine::finish(const Transaction& transaction, Staged& staged) {
+void Engine::lead_roots(const Transaction& transaction, Staged& staged) {
   // Devices that lead nowhere now: no packet enters, but some may be on their way.
   const auto& wanted = transaction.wiring.gates;
   for (auto entry = roots_.begin(); entry != roots_.end();) {
@@ -527,6 +549,9 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     }
     roots_.emplace(gate, Entry{std::move(root), first.cube, {first.direction, first.port}});
   }
+}
+
+void Engine::take_over_cubes(const Transaction& transaction, Staged& staged) {
   for (auto cube = cubes_.begin(); cube != cubes_.end();) {
     if (stays(transaction, cube->first)) {
       ++cube;
@@ -536,11 +561,21 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     }
   }
   for (auto& [name, cube] : staged.created) cubes_.emplace(name, std::move(cube));
-  for (auto& [name, load] : staged.loads) cubes_.at(name)->constants = std::move(load.constants);
   for (const auto& [name, cube] : transaction.after.cubes) {
     auto& running = *cubes_.at(name);
     const auto& wires = wires_of(transaction.wiring, name);
     if (running.wires != wires) running.wires = wires;
+  }
+}
+
+void Engine::finish(const Transaction& transaction, Staged& staged) {
+  {
+    const std::lock_guard lock(programs_mutex_);
+    lead_roots(transaction, staged);
+    take_over_cubes(transaction, staged);
+    // A master that was replaced meanwhile may not have known which devices would lead to it.
+    if (masters_replaced_ != staged.masters_replaced)
+      for (auto& [gate, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.where));
   }
   if (!retired_.roots.empty() || !retired_.cubes.empty()) {
     if (auto waited = bpf::wait_for_running_programs()) {
@@ -610,6 +645,63 @@ void Engine::forget_ports(const Transaction& transaction) {
       if (!done) log::error("cube {}: {}", name, done.error().message);
     }
   }
+}
+
+// ---- microcubes ------------------------------------------------------------------------------------------------------
+
+Result<Microcubes> Engine::microcubes(const std::string& cube) {
+  Cube* found = in_control_ == nullptr ? nullptr : [&]() -> Cube* {
+    const auto created = in_control_->created.find(cube);
+    return created == in_control_->created.end() ? nullptr : created->second.get();
+  }();
+  if (found == nullptr)
+    if (const auto running = cubes_.find(cube); running != cubes_.end()) found = running->second.get();
+  if (found == nullptr) return fail(ErrorCode::data_missing, "cube {} does not run", cube);
+  return Microcubes(*this, *found);
+}
+
+Result<> Microcubes::carry_out(const MicrocubeId& id, const Code& code) const {
+  if (auto done = cube_->replace(id, code, engine_->entry_objects(*cube_)); !done)
+    return fail_with(done.error(), fmt::format("cube {}", cube_->name()));
+  if (id.is_master()) {
+    engine_->masters_replaced_++;
+    for (auto& [gate, entry] : engine_->roots_)
+      if (entry.cube == cube_->name() && cube_->has_entry(entry.where))
+        PCN_TRY(entry.root.steer(cube_->entry(entry.where)));
+  }
+  return engine_->follow_log(*cube_);
+}
+
+Result<std::uint16_t> Microcubes::add(Direction direction, const Code& code, std::optional<std::uint16_t> index) const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  if (!index)
+    for (std::uint16_t i = 1; i < PCN_MAX_PROGRAMS && !index; i++)
+      if (!cube_->has({direction, i})) index = i;
+  if (!index || *index >= PCN_MAX_PROGRAMS)
+    return fail(ErrorCode::limit_exceeded, "cube {} has programs 0 to {} in each direction, not more", cube_->name(),
+                PCN_MAX_PROGRAMS - 1);
+  const MicrocubeId id = microcube_id(direction, *index);
+  if (cube_->has(id))
+    return fail(ErrorCode::data_exists, "cube {} has {} already: reload it, or choose another index", cube_->name(),
+                to_string(id));
+  PCN_TRY(carry_out(id, code));
+  return *index;
+}
+
+Result<> Microcubes::replace(const MicrocubeId& id, const Code& code) const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  if (!cube_->has(id)) return fail(ErrorCode::data_missing, "cube {} has no {}", cube_->name(), to_string(id));
+  return carry_out(id, code);
+}
+
+Result<> Microcubes::remove(const MicrocubeId& id) const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  if (id.is_master())
+    return fail(ErrorCode::operation_not_supported,
+                "the master of cube {} cannot be removed: reload it, or delete the cube", cube_->name());
+  if (!cube_->has(id)) return fail(ErrorCode::data_missing, "cube {} has no {}", cube_->name(), to_string(id));
+  cube_->remove(id);
+  return {};
 }
 
 }  // namespace polycube::engine

@@ -6,11 +6,13 @@
 /// program can jump there any more. (Cubes that change places with each other in one transaction are the exception: while
 /// their programs are replaced, one after the other, packets between them may be dropped.)
 /// Threading: apply() and the writing functions one at a time, without readers; readers beside each other. The caller
-/// locks.
+/// locks. Microcubes may be used from every thread.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,6 +44,32 @@ struct Transaction {
   std::function<Result<>(Undo&)> control = {};
 };
 
+class Engine;
+
+/// The programs of a running cube: its control plane adds, replaces and removes them. Valid as long as the cube.
+/// Why: control planes do so from timers, packets and within transactions, which must not wait for each other.
+/// Invariants: a change is carried out whole or not at all; packets meet the program before or the one after. It outlasts
+/// a transaction of that time, whether that succeeds or is taken back.
+/// Threading: from every thread.
+class Microcubes {
+ public:
+  /// Loads the code as program `index`, or the lowest free one, from 1 on; returns the index. Errors: data_exists,
+  /// limit_exceeded, those of Cube::replace().
+  [[nodiscard]] Result<std::uint16_t> add(topology::Direction direction, const Code& code,
+                                          std::optional<std::uint16_t> index) const;
+  /// Of one that is there; 0 is the master. Errors: data_missing, those of Cube::replace().
+  [[nodiscard]] Result<> replace(const MicrocubeId& id, const Code& code) const;
+  /// Errors: data_missing; operation_not_supported for the master.
+  [[nodiscard]] Result<> remove(const MicrocubeId& id) const;
+
+ private:
+  friend class Engine;
+  Microcubes(Engine& engine, Cube& cube) : engine_(&engine), cube_(&cube) {}
+  [[nodiscard]] Result<> carry_out(const MicrocubeId& id, const Code& code) const;
+  Engine* engine_;
+  Cube* cube_;
+};
+
 class Engine {
  public:
   /// `programs`: folder with the objects of the engine's own programs.
@@ -64,8 +92,11 @@ class Engine {
   [[nodiscard]] Result<SlowPath::Subscription> subscribe(const std::string& cube, SlowPath::Handler handler);
   /// Where the slow path of a cube sends packets; valid as long as the cube.
   [[nodiscard]] Result<Outlet> outlet(const std::string& cube) const;
+  /// Errors: data_missing.
+  [[nodiscard]] Result<Microcubes> microcubes(const std::string& cube);
 
  private:
+  friend class Microcubes;
   struct Platform;  ///< what the cubes of one family share
   struct Staged;    ///< what a transaction has prepared
   Engine() = default;
@@ -74,8 +105,10 @@ class Engine {
   [[nodiscard]] Result<> prepare_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> prepare_roots(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> attach_roots(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Cube::EntryObjects entry_objects(const Cube& cube) const;
   [[nodiscard]] Result<> load(const std::string& name, Staged& staged);
-  [[nodiscard]] Result<> follow_log(const std::string& name, Cube& cube);
+  [[nodiscard]] Result<CubePrograms> put_in_place(Cube& cube, CubePrograms programs) const;
+  [[nodiscard]] Result<> follow_log(Cube& cube);
   void make_way(const Transaction& transaction, const topology::Gate& gate, Staged& staged);
   [[nodiscard]] Result<> commit(const Transaction& transaction, Staged& staged);
   enum class WireChange { gains, loses, other };
@@ -87,6 +120,8 @@ class Engine {
   [[nodiscard]] Result<> call_control(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
   void finish(const Transaction& transaction, Staged& staged);
+  void lead_roots(const Transaction& transaction, Staged& staged);
+  void take_over_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction, Staged& staged);
   void forget_ports(const Transaction& transaction);
   [[nodiscard]] Result<CubeConstants> make_constants(const Transaction& transaction, const std::string& name,
@@ -103,6 +138,10 @@ class Engine {
   [[nodiscard]] const Root& root(const topology::Gate& gate, const Staged& staged) const;
   [[nodiscard]] Cube* find(const std::string& name, Staged& staged);
 
+  /// Held while programs are loaded and put into place, and while roots come and go; never while a control plane is called.
+  mutable std::mutex programs_mutex_;
+  std::uint64_t masters_replaced_ = 0;  ///< by control planes
+  SharedTables tables_;                 ///< of more than one cube
   std::map<Family, std::unique_ptr<Platform>> platforms_;
   std::unique_ptr<bpf::ObjectFile> flood_;  ///< calls the programs that make copies
   std::map<Family, Injector> injectors_;

@@ -6,11 +6,11 @@ namespace polycube::engine {
 Result<> MapAccess::clear() const {
   bpf::Bytes keys;
   std::uint32_t count = 0;
-  PCN_TRY(map.for_each([&](std::span<const std::byte> key, std::span<const std::byte>) {
+  PCN_TRY(for_each([&](std::span<const std::byte> key, std::span<const std::byte>) {
     keys.insert(keys.end(), key.begin(), key.end());
     count++;
   }));
-  return map.remove_batch(keys, count);
+  return remove(keys, count);
 }
 
 }  // namespace polycube::engine

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "engine/scoped_table.h"
+
 namespace polycube::engine {
 
 namespace {
@@ -17,12 +19,41 @@ Result<TableCodec> codec_for(const bpf::ObjectFile& object, const model::TableBi
   TableCodec::Shape shape;
   PCN_ASSIGN(shape.key, object.key_layout(binding.table));
   PCN_ASSIGN(shape.value, object.value_layout(binding.table));
+  PCN_ASSIGN(const TableScope scope, scope_of(object, binding.table));
+  if (scope.between_cubes())
+    return fail(
+        ErrorCode::invalid_value,
+        "{}: the model is bound to table {}, which is shared with other cubes: a cube's configuration is its own",
+        object.path().string(), binding.table);
   shape.lpm = map->second.type == BPF_MAP_TYPE_LPM_TRIE;
   shape.cpus = bpf::Map(Fd(), map->second).per_cpu() ? bpf::possible_cpus() : 1;
   auto codec = TableCodec::make(binding, std::move(shape));
   if (!codec) return fail_with(codec.error(), fmt::format("{}, table {}", object.path().string(), binding.table));
   return codec;
 }
+
+Result<Code> read_code(const std::filesystem::path& folder, const std::string& name) {
+  Code code;
+  PCN_ASSIGN(bpf::ObjectFile tc, bpf::ObjectFile::read(folder / (name + ".tc.o")));
+  PCN_ASSIGN(bpf::ObjectFile xdp, bpf::ObjectFile::read(folder / (name + ".xdp.o")));
+  code.tc = std::make_shared<const bpf::ObjectFile>(std::move(tc));
+  code.xdp = std::make_shared<const bpf::ObjectFile>(std::move(xdp));
+  return code;
+}
+
+// Names of the objects in a folder.
+std::vector<std::string> objects_in(const std::filesystem::path& folder) {
+  constexpr std::string_view suffix = ".tc.o";
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string file = entry.path().filename().string();
+    if (file.ends_with(suffix)) names.push_back(file.substr(0, file.size() - suffix.size()));
+  }
+  return names;
+}
+
+}  // namespace
 
 // What the kernel would only refuse when a cube is made.
 Result<> check_program(const bpf::ObjectFile& object, const char* name, Family family) {
@@ -35,24 +66,26 @@ Result<> check_program(const bpf::ObjectFile& object, const char* name, Family f
   return {};
 }
 
-}  // namespace
-
 Result<Package> Package::open(const std::filesystem::path& folder, const model::ServiceModel& model) {
-  PCN_ASSIGN(bpf::ObjectFile tc, bpf::ObjectFile::read(folder / (model.name + ".tc.o")));
-  PCN_ASSIGN(bpf::ObjectFile xdp, bpf::ObjectFile::read(folder / (model.name + ".xdp.o")));
-  Package package(std::move(tc), std::move(xdp));
+  PCN_ASSIGN(Code master, read_code(folder, model.name));
+  Package package(model.name, std::move(master));
+  for (const std::string& name : objects_in(folder))
+    if (name != model.name) {
+      PCN_ASSIGN(package.slaves_[name], read_code(folder, name));
+    }
   for (const char* required : {"pcn_stats", "pcn_panel"})
-    if (!package.tc_.maps().contains(required) || !package.xdp_.maps().contains(required))
-      return fail(ErrorCode::invalid_value, "the objects in {} are no fast paths: they have no table {}",
-                  folder.string(), required);
+    for (const Family family : {Family::tc, Family::xdp})
+      if (!package.object(family).maps().contains(required))
+        return fail(ErrorCode::invalid_value, "the objects in {} are no fast paths: they have no table {}",
+                    folder.string(), required);
   for (const model::TableBinding& binding : model.bindings) {
-    PCN_ASSIGN(TableCodec codec, codec_for(package.tc_, binding));
-    PCN_ASSIGN([[maybe_unused]] TableCodec same, codec_for(package.xdp_, binding));
+    PCN_ASSIGN(TableCodec codec, codec_for(package.object(Family::tc), binding));
+    PCN_ASSIGN([[maybe_unused]] TableCodec same, codec_for(package.object(Family::xdp), binding));
     package.tables_.push_back({&binding, std::move(codec)});
   }
-  package.floods_ = package.xdp_.maps().contains("pcn_injector");
-  package.slow_path_ = package.xdp_.maps().contains("pcn_controller");
-  package.egress_ = package.xdp_.programs().contains("pcn_egress");
+  package.floods_ = package.object(Family::xdp).maps().contains("pcn_injector");
+  package.slow_path_ = package.object(Family::xdp).maps().contains("pcn_controller");
+  package.egress_ = package.object(Family::xdp).programs().contains("pcn_egress");
   package.transparent_ = model.transparent;
   for (const Family family : {Family::tc, Family::xdp}) {
     PCN_TRY(check_program(package.object(family), "pcn_ingress", family));
@@ -60,8 +93,15 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
     if (package.egress_ || package.transparent_) PCN_TRY(check_program(package.object(family), "pcn_egress", family));
   }
   // What floods runs at the injector, on TC.
-  if (package.floods_) PCN_TRY(check_program(package.xdp_, "pcn_flood", Family::tc));
+  if (package.floods_) PCN_TRY(check_program(package.object(Family::xdp), "pcn_flood", Family::tc));
   return package;
+}
+
+Result<Code> Package::code(const std::string& name) const {
+  if (name == name_) return master_;
+  const auto found = slaves_.find(name);
+  if (found != slaves_.end()) return found->second;
+  return fail(ErrorCode::data_missing, "service {} has no program {} (bpf/{}.bpf.c)", name_, name, name);
 }
 
 void Package::rebind(const model::ServiceModel& model) {

@@ -5,6 +5,10 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "bpf/object.h"
 #include "engine/panel.h"
@@ -13,6 +17,19 @@
 
 namespace polycube::engine {
 
+/// The objects of one program, for both hooks; null where there is none.
+struct Code {
+  std::shared_ptr<const bpf::ObjectFile> tc;
+  std::shared_ptr<const bpf::ObjectFile> xdp;
+
+  [[nodiscard]] const bpf::ObjectFile* object(Family family) const {
+    return family == Family::tc ? tc.get() : xdp.get();
+  }
+};
+
+/// Whether the object has this program, for this hook.
+[[nodiscard]] Result<> check_program(const bpf::ObjectFile& object, const char* name, Family family);
+
 struct BoundTable {
   const model::TableBinding* binding;
   TableCodec codec;
@@ -20,14 +37,18 @@ struct BoundTable {
 
 class Package {
  public:
-  /// Reads NAME.tc.o and NAME.xdp.o of the folder. `model` must outlive the package.
+  /// Reads NAME.tc.o and NAME.xdp.o of the folder, and such pairs of other names, which are slaves. `model` must outlive the
+  /// package.
   /// Errors: invalid_value naming the object, table, leaf or field that does not fit.
   [[nodiscard]] static Result<Package> open(const std::filesystem::path& folder, const model::ServiceModel& model);
 
   /// From now on the bindings are those of `model`, which was made from the same module. Not beside anything else.
   void rebind(const model::ServiceModel& model);
 
-  [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return family == Family::tc ? tc_ : xdp_; }
+  [[nodiscard]] const Code& master() const { return master_; }
+  [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return *master_.object(family); }
+  /// A slave of the package by name, or the master by that of the service. Errors: data_missing.
+  [[nodiscard]] Result<Code> code(const std::string& name) const;
   [[nodiscard]] const std::vector<BoundTable>& tables() const { return tables_; }
   [[nodiscard]] const BoundTable* table(const model::TableBinding& binding) const;
   /// Whether a table is the author's and not the framework's.
@@ -42,9 +63,10 @@ class Package {
   [[nodiscard]] bool transparent() const { return transparent_; }
 
  private:
-  Package(bpf::ObjectFile tc, bpf::ObjectFile xdp) : tc_(std::move(tc)), xdp_(std::move(xdp)) {}
-  bpf::ObjectFile tc_;
-  bpf::ObjectFile xdp_;
+  Package(std::string name, Code master) : name_(std::move(name)), master_(std::move(master)) {}
+  std::string name_;
+  Code master_;
+  std::map<std::string, Code> slaves_;
   std::vector<BoundTable> tables_;
   bool floods_ = false;
   bool slow_path_ = false;

@@ -43,6 +43,13 @@ std::unique_ptr<Service> load(const std::string& name, model::ServiceModel model
   return service;
 }
 
+std::unique_ptr<Service> load_unbound(const std::string& name, bool transparent) {
+  model::ServiceModel model;
+  model.name = name;
+  model.transparent = transparent;
+  return load(name, std::move(model));
+}
+
 }  // namespace
 
 const Service& probe() {
@@ -61,11 +68,17 @@ const Service& slow_prober() {
 }
 
 const Service& parser() {
-  static const std::unique_ptr<Service> service = [] {
-    model::ServiceModel model;
-    model.name = "parser";
-    return load("parser", std::move(model));
-  }();
+  static const std::unique_ptr<Service> service = load_unbound("parser", false);
+  return *service;
+}
+
+const Service& caller() {
+  static const std::unique_ptr<Service> service = load_unbound("caller", false);
+  return *service;
+}
+
+const Service& transparent_caller() {
+  static const std::unique_ptr<Service> service = load_unbound("transparent_caller", true);
   return *service;
 }
 

@@ -161,7 +161,7 @@ TEST_P(ChainTest, TwelveDirectPeersAndMoreIndirectOnes) {
   constexpr int peers = 20;
   add_star(peers);
   must(path_.apply());
-  EXPECT_EQ(path_.cube("hub").constants.ingress.direct, PCN_MAX_DIRECT);
+  EXPECT_EQ(path_.cube("hub").constants().ingress.direct, PCN_MAX_DIRECT);
   for (int i = 1; i <= peers; i++) {
     forward("hub", "in", i);
     must(path_.apply());
@@ -180,7 +180,7 @@ TEST_P(ChainTest, SeveralWiresToOneCubeShareADirectJump) {
   path_.join("a", "x", "b", "x");
   path_.join("a", "y", "b", "y");
   must(path_.apply());
-  EXPECT_EQ(path_.cube("a").constants.ingress.direct, 1u);
+  EXPECT_EQ(path_.cube("a").constants().ingress.direct, 1u);
   for (int out : {PCN_OWN_EXITS, PCN_OWN_EXITS + 1}) {
     forward("a", "in", out);
     must(path_.apply());

@@ -110,7 +110,7 @@ class EngineTest : public testing::TestWithParam<Hook> {
     for (const auto& [name, cube] : path_.running().cubes) {
       const engine::Cube& running = path_.cube(name);
       state.programs[name] = must(running.program().info()).id;
-      const auto constants = std::as_bytes(std::span(&running.constants.ingress, 1));
+      const auto constants = std::as_bytes(std::span(&running.constants().ingress, 1));
       state.constants[name].assign(constants.begin(), constants.end());
       for (const engine::BoundTable& bound : running.package().tables()) {
         auto& elements = state.elements[name + "/" + bound.binding->table];

@@ -21,6 +21,8 @@
 #define PCN_OWN_EXITS 4 /* ports with code of their own, which need no direct jump besides */
 #define PCN_PANEL_SLOTS 8192 /* cubes, devices for each hook they are used on, and programs that cubes have besides */
 #define PCN_CACHE_LINE 64
+#define PCN_MAX_PROGRAMS \
+	64 /* of a cube in each direction: 0 is the master, which packets enter, the others are slaves */
 
 /* Kinds of a wire. From PCN_WIRE_DIRECT on, kind - PCN_WIRE_DIRECT is the number of the direct jump. */
 #define PCN_WIRE_NONE 0
@@ -91,6 +93,12 @@ PCN_ASSERT(sizeof(struct pcn_stats) == 32 * PCN_MAX_PORTS + 8 * PCN_DROP_REASONS
 struct pcn_scratch {
 	__u32 in_port;
 	__u32 traffic_class;
+};
+
+/* Constants of a slave besides those of its cube's wiring. */
+struct pcn_program {
+	__u16 index; /* in the array of its direction */
+	__u16 transparent; /* not 0: of a transparent cube */
 };
 
 /* Constants of a root program. */

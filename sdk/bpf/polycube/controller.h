@@ -7,12 +7,12 @@
  * never waits. What the slow path sends enters the cube again: pcn_ingress as if it had been received on a port, or pcn_out
  * below to leave by a port (behind handle_tx, where there is one) or, of a transparent cube, to go on in a direction.
  *
- * Included after cube.h or transparent.h by the cubes that need it.
+ * Included after cube.h or transparent.h by the cubes that need it, and after slave.h by slaves of these cubes.
  */
 #ifndef POLYCUBE_CONTROLLER_H
 #define POLYCUBE_CONTROLLER_H
 
-#ifdef PCN_TRANSPARENT
+#if defined(PCN_TRANSPARENT) || defined(PCN_SLAVE)
 #include <polycube/core.h>
 #else
 #include <polycube/cube.h>
@@ -116,6 +116,8 @@ static __always_inline int pcn_pkt_controller(struct CTXTYPE *ctx, struct pkt_me
 	return pcn_pkt_controller_md(ctx, md, reason, none);
 }
 
+#ifndef PCN_SLAVE
+
 const volatile struct pcn_config pcn_out_config __attribute__((aligned(PCN_CACHE_LINE)));
 
 /* Entered by what the slow path sends out of a port. */
@@ -134,5 +136,7 @@ int pcn_out(struct CTXTYPE *ctx)
 	md.traffic_class = arrival.traffic_class;
 	return pcn_leave(ctx, &pcn_out_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
 }
+
+#endif
 
 #endif

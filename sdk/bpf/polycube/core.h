@@ -50,7 +50,25 @@ struct pkt_metadata {
 		__type(value, value_);                \
 	} name SEC(".maps")
 
+/*
+ * Who shares a table, said behind its declaration:
+ *
+ *	PCN_HASH(flows, struct flow_key, struct flow, 1024) PCN_SHARED;
+ *
+ * Without, a table belongs to the program that declares it, and stays when the program is replaced by one that declares it
+ * alike. A table that is shared is made for the first program that declares it and goes with the last one. All must declare
+ * it alike: type, sizes, number of elements, flags, and the names of the structs in it.
+ */
+#define PCN_SCOPE(scope) __attribute__((btf_decl_tag("pcn:scope=" scope)))
+#define PCN_SHARED PCN_SCOPE("cube") /* all programs of the cube */
+#define PCN_SHARED_IN(namespace) PCN_SCOPE("namespace:" namespace) /* all of this machine that name the namespace */
+#define PCN_PUBLIC PCN_SCOPE("public") /* all of this machine */
+
 const volatile struct pcn_config pcn_config __attribute__((aligned(PCN_CACHE_LINE)));
+
+#ifdef PCN_SLAVE
+const volatile struct pcn_program pcn_program;
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

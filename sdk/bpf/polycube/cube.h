@@ -43,11 +43,19 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;
 	md.packet_len = pcn_packet_length(ctx);
+#ifndef PCN_SLAVE
 	stats->port[arrival.in_port].rx_packets++;
 	stats->port[arrival.in_port].rx_bytes += md.packet_len;
+#endif
 
 	int verdict = handle_rx(ctx, &md);
 
+#ifdef PCN_SLAVE
+	if (pcn_program.transparent && verdict == RX_OK)
+		return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+	if (pcn_program.transparent && verdict == RX_REDIRECT)
+		return pcn_drop(stats, PCN_DROP_ERROR);
+#endif
 	if (unlikely(verdict != RX_REDIRECT))
 		return pcn_end(stats, &md, verdict);
 

@@ -13,7 +13,7 @@
 #ifndef POLYCUBE_EGRESS_H
 #define POLYCUBE_EGRESS_H
 
-#ifdef PCN_TRANSPARENT
+#if defined(PCN_TRANSPARENT) || defined(PCN_SLAVE)
 #include <polycube/core.h>
 #else
 #include <polycube/cube.h>

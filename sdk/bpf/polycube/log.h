@@ -42,6 +42,12 @@ struct {
 	__uint(max_entries, PCN_LOG_RING);
 } pcn_log_ring SEC(".maps");
 
+#ifdef PCN_SLAVE
+#define PCN_LOG_PROGRAM pcn_program.index
+#else
+#define PCN_LOG_PROGRAM 0
+#endif
+
 static __always_inline __u64 pcn_log_half(const struct in6_addr *address, int half)
 {
 	__u64 word;
@@ -118,6 +124,7 @@ static __always_inline void pcn_log_copy(volatile __u64 *to, const __u64 *from, 
 					.level = pcn_level,                                                  \
 					.format = sizeof(pcn_format),                                        \
 					.arguments = sizeof(pcn_arguments) / 8,                              \
+					.program = PCN_LOG_PROGRAM,                                          \
 				};                                                                           \
 				pcn_log_copy(pcn_line->arguments, pcn_arguments, sizeof(pcn_arguments) / 8); \
 				pcn_log_copy(pcn_line->format, pcn_format.words, sizeof(pcn_format) / 8);    \

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cubes of several programs: jumps between them, changes while packets flow, and who shares which table.
+#include <bpf/bpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "harness/data_path.h"
+#include "harness/must.h"
+#include "harness/probe/abi/probe.h"
+#include "harness/probe/abi/programs.h"
+
+namespace polycube::harness {
+namespace {
+
+using engine::Code;
+using engine::MicrocubeId;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using topology::Direction;
+
+std::uint32_t id_of(const bpf::Map& map) {
+  bpf_map_info info{};
+  __u32 size = sizeof(info);
+  must(bpf_obj_get_info_by_fd(map.fd(), &info, &size) == 0 ? Result<>() : fail_errno(errno, "inspect a map"));
+  return info.id;
+}
+
+// The kernel frees what a program used some time after the program.
+bool is_gone(std::uint32_t map) {
+  for (int i = 0; i < 5000; i++) {
+    if (!Fd(bpf_map_get_fd_by_id(map))) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+class ProgramsTest : public testing::TestWithParam<Hook> {
+ protected:
+  Hook hook() const { return GetParam(); }
+
+  // d1 - c - d2
+  void make_cube() {
+    for (const char* device : {"d1", "d2"}) {
+      path_.add_device(device);
+      sockets_.emplace(device, FrameSocket(DataPath::far_end(device)));
+    }
+    path_.add_cube("c", caller(), hook(), {{"p1", "d1"}, {"p2", "d2"}});
+    must(path_.apply());
+  }
+
+  engine::Microcubes programs(const std::string& cube = "c") { return must(path_.engine().microcubes(cube)); }
+  static Code code(const std::string& name) { return must(caller().package->code(name)); }
+  std::uint16_t add(const std::string& name, std::optional<std::uint16_t> index = std::nullopt,
+                    Direction direction = Direction::ingress, const std::string& cube = "c") {
+    return must(programs(cube).add(direction, code(name), index));
+  }
+
+  template <typename Value>
+  Value get(const std::string& table, MicrocubeId program = {}, std::uint32_t key = 0, const std::string& cube = "c") {
+    const bpf::Bytes bytes = must(must(path_.cube(cube).map(table, program)).get(std::as_bytes(std::span(&key, 1))));
+    Value value;
+    EXPECT_EQ(bytes.size(), sizeof(value));
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    return value;
+  }
+  template <typename Value>
+  void set(const std::string& table, const Value& value, MicrocubeId program = {}, std::uint32_t key = 0,
+           const std::string& cube = "c") {
+    must(must(path_.cube(cube).map(table, program))
+             .set(std::as_bytes(std::span(&key, 1)), std::as_bytes(std::span(&value, 1)), 1));
+  }
+  void call(std::uint32_t index, Direction direction = Direction::ingress, std::uint32_t traffic_class = 0,
+            const std::string& cube = "c") {
+    set("calls", ::call{index, traffic_class}, {}, direction == Direction::egress, cube);
+  }
+  step seen(std::uint16_t index, Direction direction = Direction::ingress, const std::string& cube = "c") {
+    return get<step>("steps", {direction, index}, direction == Direction::egress, cube);
+  }
+  void tell(std::uint16_t index, const step& what, Direction direction = Direction::ingress,
+            const std::string& cube = "c") {
+    set("steps", what, {direction, index}, direction == Direction::egress, cube);
+  }
+
+  void expect_arrives(const std::string& from, const std::string& to) {
+    sockets_.at(from).send(frame_);
+    EXPECT_TRUE(same_packet(frame_, sockets_.at(to).receive())) << from << " to " << to;
+    for (const auto& [device, socket] : sockets_) EXPECT_THAT(socket.pending(), IsEmpty()) << device;
+  }
+
+  DataPath path_;
+  std::map<std::string, FrameSocket> sockets_;
+  const Bytes frame_ = build(Ethernet{} / Ipv4{} / Udp{} / Payload("hello"));
+};
+
+constexpr step forward{
+    .next = 0, .action = PROBE_FORWARD, .traffic_class = 0, .packets = 0, .in_port = 0, .seen_class = 0};
+constexpr step jump(std::uint32_t next, std::uint32_t traffic_class = 0) {
+  return {.next = next, .action = 0, .traffic_class = traffic_class, .packets = 0, .in_port = 0, .seen_class = 0};
+}
+
+// ---- jumps -----------------------------------------------------------------------------------------------------------
+
+TEST_P(ProgramsTest, ASlaveGoesOnWithThePacket) {
+  make_cube();
+  expect_arrives("d1", "d2");
+  EXPECT_EQ(add("step"), 1);
+  tell(1, forward);
+  call(1);
+  expect_arrives("d2", "d1");
+  EXPECT_EQ(seen(1).packets, 1u);
+  EXPECT_EQ(seen(1).in_port, 1u);
+  // Counted once.
+  EXPECT_EQ(path_.statistics("c", "p2").in_packets, 2u - 1u);
+  EXPECT_EQ(path_.statistics("c", "p1").out_packets, 1u);
+  EXPECT_THAT(path_.statistics("c").drops, IsEmpty());
+}
+
+TEST_P(ProgramsTest, AChainOfSlavesByConstantAndByVariableIndex) {
+  make_cube();
+  for (std::uint16_t index : {1, 2, 63}) EXPECT_EQ(add("step", index), index);
+  tell(1, jump(2));
+  tell(2, jump(63));
+  tell(63, forward);
+  call(1);
+  expect_arrives("d1", "d2");
+  call(2);
+  expect_arrives("d2", "d1");
+  EXPECT_EQ(seen(1).packets, 1u);
+  EXPECT_EQ(seen(2).packets, 2u);
+  EXPECT_EQ(seen(63).packets, 2u);
+  EXPECT_EQ(seen(63).in_port, 1u);
+  EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+}
+
+TEST_P(ProgramsTest, TheTrafficClassIsGivenAlongWhenItIsSaid) {
+  make_cube();
+  add("step", 1);
+  add("step", 2);
+  tell(1, jump(2));
+  tell(2, forward);
+  call(1);
+  EXPECT_EQ(path_.send("c", "p1", frame_, 5).verdict, Verdict::redirect);
+  EXPECT_EQ(seen(1).seen_class, 5u);
+  EXPECT_EQ(seen(2).seen_class, 5u);
+  call(1, Direction::ingress, 7);
+  EXPECT_EQ(path_.send("c", "p1", frame_, 5).verdict, Verdict::redirect);
+  EXPECT_EQ(seen(1).seen_class, 7u);
+  EXPECT_EQ(seen(2).seen_class, 7u);
+  tell(1, jump(2, 9));
+  EXPECT_EQ(path_.send("c", "p2", frame_, 5).verdict, Verdict::redirect);
+  EXPECT_EQ(seen(2).seen_class, 9u);
+  EXPECT_EQ(seen(2).in_port, 1u);
+  // From a device, whose packets have none.
+  call(1);
+  tell(1, jump(2));
+  expect_arrives("d1", "d2");
+  EXPECT_EQ(seen(2).seen_class, 0u);
+  EXPECT_EQ(seen(2).in_port, 0u);
+}
+
+TEST_P(ProgramsTest, AMissingProgramIsForTheAuthorToHandle) {
+  make_cube();
+  for (std::uint32_t index : {1U, 2U, 63U, 64U, 1000000U}) {
+    call(index);
+    EXPECT_THAT(path_.send("c", "p1", frame_).drops, ElementsAre(Pair("error", 1))) << index;
+  }
+}
+
+TEST_P(ProgramsTest, AfterThirtyThreeJumpsThereIsNone) {
+  make_cube();
+  add("step", 1);
+  tell(1, jump(1));
+  call(1);
+  EXPECT_THAT(path_.send("c", "p1", frame_).drops, ElementsAre(Pair("error", 1)));
+  EXPECT_EQ(seen(1).packets, 33u);
+}
+
+TEST_P(ProgramsTest, SlavesOnTheWayOut) {
+  make_cube();
+  EXPECT_EQ(add("step", 1, Direction::egress), 1);
+  EXPECT_EQ(add("step", 2, Direction::egress), 2);
+  tell(1, jump(2), Direction::egress);
+  tell(2, forward, Direction::egress);
+  call(1, Direction::egress);
+  expect_arrives("d1", "d2");
+  EXPECT_EQ(seen(2, Direction::egress).packets, 1u);
+  EXPECT_EQ(seen(2, Direction::egress).in_port, 1u);
+  EXPECT_EQ(path_.statistics("c", "p2").out_packets, 1u);
+  tell(2, step{}, Direction::egress);
+  sockets_.at("d1").send(frame_);
+  for (int i = 0; i < 2000 && path_.statistics("c").drops["policy"] == 0; i++)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(path_.statistics("c").drops["policy"], 1u);
+  EXPECT_EQ(path_.statistics("c", "p2").out_packets, 1u);
+}
+
+TEST_P(ProgramsTest, SlavesOnTheWayOutSeeWhatTheHostSends) {
+  make_cube();
+  add("step", 1, Direction::egress);
+  tell(1, forward, Direction::egress);
+  call(1, Direction::egress);
+  FrameSocket host("d2");
+  host.send(frame_);
+  EXPECT_TRUE(same_packet(frame_, sockets_.at("d2").receive()));
+  EXPECT_EQ(seen(1, Direction::egress).packets, 1u);
+  must(programs().replace({Direction::egress, 1}, code("later")));
+  host.send(frame_);
+  EXPECT_TRUE(same_packet(frame_, sockets_.at("d2").receive()));
+  EXPECT_EQ(seen(1, Direction::egress).packets, 101u);
+}
+
+TEST_P(ProgramsTest, SlavesOfATransparentCube) {
+  make_cube();
+  path_.add_cube("t", transparent_caller(), hook(), {});
+  path_.wanted.chains["d1"].push_back("t");
+  must(path_.apply());
+  expect_arrives("d1", "d2");
+  for (const Direction direction : {Direction::ingress, Direction::egress}) {
+    add("step", 1, direction, "t");
+    tell(1, jump(2), direction, "t");
+    add("step", 2, direction, "t");
+    tell(2, {.next = 0, .action = PROBE_HOST, .traffic_class = 0, .packets = 0, .in_port = 0, .seen_class = 0},
+         direction, "t");
+    call(1, direction, 0, "t");
+  }
+  expect_arrives("d1", "d2");
+  EXPECT_EQ(seen(2, Direction::ingress, "t").packets, 1u);
+  EXPECT_EQ(seen(2, Direction::egress, "t").packets, 0u);
+  expect_arrives("d2", "d1");
+  EXPECT_EQ(seen(2, Direction::egress, "t").packets, 1u);
+  EXPECT_EQ(seen(2, Direction::egress, "t").in_port, 1u);
+  EXPECT_THAT(must(path_.cube("t").statistics({})).drops, IsEmpty());
+  // A transparent cube redirects nothing.
+  tell(2, forward, Direction::ingress, "t");
+  sockets_.at("d1").send(frame_);
+  for (int i = 0; i < 2000 && must(path_.cube("t").statistics({})).drops["error"] == 0; i++)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_THAT(must(path_.cube("t").statistics({})).drops, ElementsAre(Pair("error", 1)));
+}
+
+// ---- changes ---------------------------------------------------------------------------------------------------------
+
+TEST_P(ProgramsTest, AReloadKeepsTables) {
+  make_cube();
+  add("step", 1);
+  tell(1, forward);
+  call(1);
+  (void)path_.send("c", "p1", frame_);
+  must(programs().replace({Direction::ingress, 1}, code("later")));
+  (void)path_.send("c", "p1", frame_);
+  EXPECT_EQ(seen(1).packets, 101u);
+  EXPECT_EQ(get<count>("total").packets, 2u);
+  must(programs().replace({}, code("caller")));
+  (void)path_.send("c", "p1", frame_);
+  EXPECT_EQ(seen(1).packets, 201u);
+  EXPECT_EQ(get<count>("own").packets, 3u);
+  expect_arrives("d1", "d2");
+  EXPECT_EQ(get<count>("own").packets, 4u);  // what devices enter is the new master as well
+}
+
+TEST_P(ProgramsTest, RewiringKeepsSlaves) {
+  make_cube();
+  path_.add_device("d3");
+  sockets_.emplace("d3", FrameSocket(DataPath::far_end("d3")));
+  add("step", 1);
+  tell(1, forward);
+  call(1);
+  expect_arrives("d1", "d2");
+  path_.set_peer("c", "p2", "d3");
+  must(path_.apply());
+  expect_arrives("d1", "d3");
+  EXPECT_EQ(seen(1).packets, 2u);
+}
+
+TEST_P(ProgramsTest, ARemovedProgramIsGone) {
+  make_cube();
+  add("step", 1);
+  tell(1, forward);
+  call(1);
+  const std::uint32_t table = id_of(must(path_.cube("c").map("steps", {Direction::ingress, 1})).table->map());
+  EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+  must(programs().remove({Direction::ingress, 1}));
+  EXPECT_THAT(path_.send("c", "p1", frame_).drops, ElementsAre(Pair("error", 1)));
+  EXPECT_TRUE(is_gone(table));
+  EXPECT_EQ(add("step"), 1);
+  EXPECT_EQ(seen(1).packets, 0u);
+  // A rewiring does not bring back what is gone.
+  must(programs().remove({Direction::ingress, 1}));
+  path_.set_peer("c", "p2", "");
+  must(path_.apply());
+  EXPECT_THAT(path_.send("c", "p1", frame_).drops, ElementsAre(Pair("error", 1)));
+}
+
+TEST_P(ProgramsTest, ThousandReplacementsLoseNothing) {
+  make_cube();
+  add("step", 1);
+  tell(1, jump(2));
+  add("step", 2);
+  tell(2, forward);
+  call(1);
+  std::atomic<bool> over = false;
+  std::atomic<std::uint64_t> sent = 0;
+  std::jthread traffic([&] {
+    // As it enters from another cube: the input port is laid down.
+    __sk_buff context{};
+    bpf::Program::RunOptions options;
+    options.repeat = 500;
+    if (hook() == Hook::tc) options.context = std::as_bytes(std::span(&context, 1));
+    const bpf::Program& program = path_.cube("c").program();
+    while (!over) {
+      must(program.test_run(frame_, options));
+      sent += options.repeat;
+    }
+  });
+  for (int i = 0; i < 500; i++)
+    for (const std::uint16_t index : {1, 2})
+      must(programs().replace({Direction::ingress, index}, code(i % 2 == 0 ? "later" : "step")));
+  over = true;
+  traffic.join();
+  EXPECT_GT(sent, 0u);
+  EXPECT_THAT(path_.statistics("c").drops, IsEmpty());
+  EXPECT_EQ(get<count>("total").packets, 2 * sent);
+}
+
+TEST_P(ProgramsTest, ATransactionMeetsProgramsThatChangedMeanwhile) {
+  make_cube();
+  path_.add_device("d3");
+  sockets_.emplace("d3", FrameSocket(DataPath::far_end("d3")));
+  call(1);
+  // Within the transaction, as a control plane does in commit().
+  path_.set_peer("c", "p2", "d3");
+  path_.control = [&](engine::Undo&) -> Result<> {
+    add("step", 1);
+    tell(1, forward);
+    must(programs().replace({}, code("caller")));
+    return {};
+  };
+  must(path_.apply());
+  expect_arrives("d1", "d3");
+  expect_arrives("d3", "d1");
+  EXPECT_EQ(seen(1).packets, 2u);
+  // A transaction that is taken back keeps what was changed, and what was added has the wires of before.
+  path_.set_peer("c", "p2", "d2");
+  path_.control = [&](engine::Undo&) -> Result<> {
+    add("step", 2);
+    tell(2, forward);
+    call(2);
+    return fail(ErrorCode::in_use, "no");
+  };
+  EXPECT_FALSE(path_.apply());
+  expect_arrives("d1", "d3");
+  EXPECT_EQ(seen(2).packets, 1u);
+}
+
+// ---- what is refused -------------------------------------------------------------------------------------------------
+
+TEST_P(ProgramsTest, WhatIsRefusedChangesNothing) {
+  make_cube();
+  add("step", 1);
+  tell(1, forward);
+  call(1);
+  const auto refused = [&](auto&& request) {
+    const auto done = request();
+    EXPECT_FALSE(done);
+    EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+    return done ? Error{} : done.error();
+  };
+  const auto adding = [&](Direction direction, const Code& what, std::optional<std::uint16_t> index) {
+    return refused([&] { return programs().add(direction, what, index); });
+  };
+  const Error stack = adding(Direction::ingress, code("greedy"), 2);
+  EXPECT_EQ(stack.code, ErrorCode::verifier_rejected);
+  EXPECT_THAT(stack.message, HasSubstr("cube c: ingress program 2: "));
+  EXPECT_THAT(stack.message, HasSubstr("combined stack size"));
+  EXPECT_THAT(stack.message, HasSubstr("the stack has 512 bytes for all functions together"));
+  EXPECT_EQ(refused([&] { return programs().replace({Direction::ingress, 1}, code("greedy")); }).code,
+            ErrorCode::verifier_rejected);
+  EXPECT_EQ(adding(Direction::ingress, code("step"), 1).code, ErrorCode::data_exists);
+  EXPECT_EQ(adding(Direction::ingress, code("step"), 64).code, ErrorCode::limit_exceeded);
+  EXPECT_EQ(adding(Direction::ingress, code("step"), 0).code, ErrorCode::data_exists);
+  EXPECT_THAT(adding(Direction::egress, code("greedy"), 1).message, HasSubstr("has no egress program"));
+  EXPECT_THAT(adding(Direction::ingress, code("caller"), 2).message, HasSubstr("is no slave"));
+  EXPECT_THAT(adding(Direction::ingress, Code{}, 2).message, HasSubstr("there is no object for"));
+  EXPECT_EQ(refused([&] { return programs().replace({Direction::ingress, 2}, code("step")); }).code,
+            ErrorCode::data_missing);
+  EXPECT_EQ(refused([&] { return programs().remove({Direction::ingress, 2}); }).code, ErrorCode::data_missing);
+  EXPECT_EQ(refused([&] { return programs().remove({}); }).code, ErrorCode::operation_not_supported);
+  EXPECT_THAT(refused([&] { return programs().replace({}, code("step")); }).message, HasSubstr("is a slave"));
+  EXPECT_THAT(refused([&] { return programs().replace({}, must(probe().package->code("probe"))); }).message,
+              HasSubstr("polycube/egress.h"));
+  EXPECT_EQ(caller().package->code("nobody").error().code, ErrorCode::data_missing);
+  // 62 more, then no room is left.
+  for (int i = 2; i < PCN_MAX_PROGRAMS; i++) EXPECT_EQ(add("step"), i);
+  EXPECT_EQ(adding(Direction::ingress, code("step"), std::nullopt).code, ErrorCode::limit_exceeded);
+}
+
+TEST_P(ProgramsTest, ACubeThatJumpsNowhereTakesNoSlaves) {
+  make_cube();
+  path_.add_cube("p", probe(), hook(), {{"p1", ""}});
+  must(path_.apply());
+  EXPECT_THAT(programs("p").add(Direction::ingress, code("step"), {}).error().message,
+              HasSubstr("polycube/programs.h"));
+  EXPECT_THAT(programs("p").add(Direction::egress, code("step"), {}).error().message, HasSubstr("polycube/egress.h"));
+}
+
+// ---- tables ----------------------------------------------------------------------------------------------------------
+
+TEST_P(ProgramsTest, CubesDoNotSeeEachOthersPrograms) {
+  make_cube();
+  path_.add_cube("other", caller(), hook(), {{"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  add("step", 1);
+  tell(1, forward);
+  call(1);
+  call(1, Direction::ingress, 0, "other");
+  EXPECT_THAT(path_.send("other", "p1", frame_).drops, ElementsAre(Pair("error", 1)));
+  EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+  EXPECT_EQ(get<count>("total", {}, 0, "other").packets, 0u);
+}
+
+TEST_P(ProgramsTest, TablesAreSharedAsTheyAreDeclared) {
+  make_cube();
+  path_.add_cube("other", caller(), hook(), {{"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  const MicrocubeId one{Direction::ingress, 1};
+  const MicrocubeId two{Direction::ingress, 2};
+  for (const char* cube : {"c", "other"}) {
+    add("step", 1, Direction::ingress, cube);
+    add("step", 2, Direction::ingress, cube);
+    tell(1, jump(2), Direction::ingress, cube);
+    call(1, Direction::ingress, 0, cube);
+    (void)path_.send(cube, "p1", frame_);
+  }
+  EXPECT_EQ(seen(1).packets, 1u);
+  EXPECT_EQ(seen(2).packets, 1u);
+  EXPECT_EQ(get<count>("total").packets, 2u);  // by the master
+  EXPECT_EQ(get<count>("total", two).packets, 2u);
+  EXPECT_EQ(get<count>("team", one).packets, 4u);
+  EXPECT_EQ(get<count>("everybody", two, 0, "other").packets, 4u);
+  EXPECT_FALSE(path_.cube("c").map("steps"));
+  EXPECT_FALSE(path_.cube("c").map("pcn_stats"));
+}
+
+TEST_P(ProgramsTest, SharedTablesGoWithTheirLastUser) {
+  make_cube();
+  path_.add_cube("other", caller(), hook(), {{"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  const MicrocubeId one{Direction::ingress, 1};
+  add("step", 1);
+  add("step", 1, Direction::ingress, "other");
+  const auto id = [&](const char* table) { return id_of(must(path_.cube("c").map(table, one)).table->map()); };
+  const std::uint32_t team = id("team");
+  const std::uint32_t everybody = id("everybody");
+  const std::uint32_t total = id("total");
+  set("team", count{17}, one);
+  must(programs("other").remove(one));
+  EXPECT_EQ(get<count>("team", one).packets, 17u);
+  must(programs().remove(one));
+  EXPECT_TRUE(is_gone(team));
+  EXPECT_TRUE(is_gone(everybody));
+  EXPECT_TRUE(Fd(bpf_map_get_fd_by_id(total)));  // of the master as well
+  add("step", 1, Direction::ingress, "other");
+  EXPECT_EQ(get<count>("team", one, 0, "other").packets, 0u);
+  const std::uint32_t again = id_of(must(path_.cube("other").map("team", one)).table->map());
+  path_.wanted.cubes.erase("other");
+  must(path_.apply());
+  EXPECT_TRUE(is_gone(again));
+}
+
+TEST_P(ProgramsTest, TablesThatDoNotFit) {
+  make_cube();
+  path_.add_cube("other", caller(), hook(), {{"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  const MicrocubeId one{Direction::ingress, 1};
+  add("step", 1);
+  tell(1, forward);
+  add("step", 1, Direction::ingress, "other");
+  call(1);
+  // Another user stands in the way.
+  const auto refused = programs().replace(one, code("other"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_value);
+  for (const char* part :
+       {"table team", "ingress program 1 of cube c declares", "and ingress program 1 of cube other as", "wide_count",
+        "8 bytes (count: __u64 packets)", "16 bytes"})
+    EXPECT_THAT(refused.error().message, HasSubstr(part));
+  EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+  EXPECT_EQ(seen(1).packets, 1u);
+  // Without one it gets tables of its own, and begins anew with those that it declares otherwise.
+  must(programs("other").remove(one));
+  must(programs().replace(one, code("other")));
+  EXPECT_EQ(get<step>("steps", one).packets, 0u);
+  EXPECT_EQ(get<wide_count>("team", one).packets, 0u);
+  EXPECT_EQ(get<count>("everybody", one).packets, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hooks, ProgramsTest, testing::Values(Hook::tc, Hook::xdp_skb, Hook::xdp_drv), hook_name);
+
+}  // namespace
+}  // namespace polycube::harness
