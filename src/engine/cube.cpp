@@ -400,6 +400,14 @@ Result<MapAccess> Cube::map(const std::string& table, const MicrocubeId& program
   return fail(ErrorCode::data_missing, "table {} does not exist", table);
 }
 
+std::vector<std::string> Cube::rings() const {
+  std::vector<std::string> names;
+  const std::shared_lock lock(tables_mutex_);
+  for (const auto& [name, info] : microcubes_.at({}).code.object(family_of(hook_))->maps())
+    if (info.type == BPF_MAP_TYPE_RINGBUF && Package::is_own_table(name)) names.push_back(name);
+  return names;
+}
+
 const bpf::Map* Cube::shared(const std::string& name) const {
   const std::shared_lock lock(tables_mutex_);
   auto table = framework_.find(name);

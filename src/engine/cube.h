@@ -150,6 +150,8 @@ class Cube {
   /// Any table of an author's that this program has, bound or not; by the master also those that all of the cube share.
   /// Errors: data_missing.
   [[nodiscard]] Result<MapAccess> map(const std::string& table, const MicrocubeId& program = {}) const;
+  /// The ring buffers that the master declares.
+  [[nodiscard]] std::vector<std::string> rings() const;
   /// The device map of an XDP cube that floods, whose element is the injector, else null.
   [[nodiscard]] const bpf::Map* injector_map() const { return shared("pcn_injector"); }
   /// The ring in which packets for the slow path come, else null.

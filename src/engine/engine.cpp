@@ -130,6 +130,21 @@ Result<SlowPath::Subscription> Engine::subscribe(const std::string& cube, SlowPa
   return slow_path_->subscribe(*ring, std::move(handler));
 }
 
+Result<std::vector<SlowPath::Subscription>> Engine::subscribe_records(const std::string& cube,
+                                                                      const RecordHandler& handler) {
+  std::vector<SlowPath::Subscription> subscriptions;
+  const Cube* found = this->cube(cube);
+  if (found == nullptr) return subscriptions;
+  for (const std::string& name : found->rings()) {
+    PCN_ASSIGN(const MapAccess ring, found->map(name));
+    SlowPath::Reader reader;
+    reader.record = [handler, name](std::span<const std::byte> record) { handler(name, record); };
+    PCN_ASSIGN(SlowPath::Subscription subscription, slow_path_->subscribe(ring.table->map(), std::move(reader)));
+    subscriptions.push_back(std::move(subscription));
+  }
+  return subscriptions;
+}
+
 Result<Outlet> Engine::outlet(const std::string& cube) const {
   const Cube* found = this->cube(cube);
   const auto slot = found == nullptr ? std::nullopt : found->out_slot();

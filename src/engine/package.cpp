@@ -56,6 +56,18 @@ std::vector<std::string> objects_in(const std::filesystem::path& folder) {
 }  // namespace
 
 // What the kernel would only refuse when a cube is made.
+Result<> check_rings(const bpf::ObjectFile& object) {
+  for (const auto& [name, info] : object.maps()) {
+    if (info.type != BPF_MAP_TYPE_RINGBUF || !Package::is_own_table(name)) continue;
+    PCN_ASSIGN(const TableScope scope, scope_of(object, name));
+    if (scope.between_cubes())
+      return fail(ErrorCode::invalid_value,
+                  "{}: ring buffer {} cannot be shared between cubes, because a record goes to one control plane",
+                  object.path().string(), name);
+  }
+  return {};
+}
+
 Result<> check_program(const bpf::ObjectFile& object, const char* name, Family family) {
   const auto program = object.programs().find(name);
   if (program == object.programs().end())
@@ -92,6 +104,7 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
     if (package.slow_path_) PCN_TRY(check_program(package.object(family), "pcn_out", family));
     if (package.egress_ || package.transparent_) PCN_TRY(check_program(package.object(family), "pcn_egress", family));
   }
+  for (const Family family : {Family::tc, Family::xdp}) PCN_TRY(check_rings(package.object(family)));
   // What floods runs at the injector, on TC.
   if (package.floods_) PCN_TRY(check_program(package.object(Family::xdp), "pcn_flood", Family::tc));
   return package;

@@ -11,7 +11,7 @@ namespace polycube::remote {
 
 namespace {
 
-/// Packets that may wait for their cubes.
+/// Packets and records that may wait for their cubes.
 constexpr std::size_t many_packets = 4096;
 
 }  // namespace
@@ -51,7 +51,7 @@ class Runner::Connection {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<pb::ToService> tasks_;
-  std::deque<pb::ToService> packets_;  ///< which wait until there are no tasks: the daemon waits for those
+  std::deque<pb::ToService> packets_;  ///< and records, which wait until there are no tasks: the daemon waits for those
   bool over_ = false;
 };
 
@@ -98,8 +98,9 @@ void Runner::Connection::receive(pb::ToService message) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  std::deque<pb::ToService>& queue = message.has_packet_in() ? packets_ : tasks_;
-  if (message.has_packet_in() && packets_.size() >= many_packets) return;
+  const bool may_wait = message.has_packet_in() || message.has_record();
+  std::deque<pb::ToService>& queue = may_wait ? packets_ : tasks_;
+  if (may_wait && packets_.size() >= many_packets) return;
   queue.push_back(std::move(message));
   changed_.notify_all();
 }
@@ -151,6 +152,8 @@ pb::Reply Runner::Connection::carry_out(const pb::ToService& message) {
     case pb::ToService::kAction: return act(box, message.action());
     case pb::ToService::kState: return show(box, message.state().node());
     case pb::ToService::kPacketIn: deliver(box, message.packet_in()); return {};
+    case pb::ToService::kRecord:
+      return notify("record", [&] { box.cube->record(message.record().ring(), bytes_of(message.record().bytes())); });
     case pb::ToService::kLink:
       return notify("link", [&] { box.cube->link(message.link().port(), message.link().up()); });
     case pb::ToService::kPeerChanged:

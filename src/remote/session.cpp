@@ -92,6 +92,13 @@ class Session::RemoteCube : public control::Cube {
     if (!post(std::move(message), Outbox<pb::ToService>::Loss::when_full)) session_->lose_packet();
   }
 
+  void record(std::string_view ring, std::span<const std::byte> bytes) override {
+    pb::ToService message;
+    message.mutable_record()->set_ring(std::string(ring));
+    message.mutable_record()->set_bytes(text_of(bytes));
+    if (!post(std::move(message), Outbox<pb::ToService>::Loss::when_full)) session_->lose_packet();
+  }
+
   void link(std::string_view port, bool up) override {
     pb::ToService message;
     message.mutable_link()->set_port(std::string(port));
@@ -147,7 +154,7 @@ void Session::forget(std::uint64_t cube) {
 
 void Session::lose_packet() {
   if (outbox_.closed() || has_lost_.exchange(true)) return;
-  log::warn("service {} does not keep up: packets to its slow path are lost", service_);
+  log::warn("service {} does not keep up: packets and records for its slow path are lost", service_);
 }
 
 // ---- the stream ------------------------------------------------------------------------------------------------------

@@ -89,19 +89,26 @@ Result<> ControlPlane::start(engine::Engine& engine) {
     const std::lock_guard turn(turn_->mutex);
     turn_->stage = Turn::Stage::running;
   }
-  auto subscription = engine.subscribe(host_->name(), [this](const engine::PacketIn& in) { deliver(in); });
-  if (!subscription && subscription.error().code == ErrorCode::data_missing) return {};
-  PCN_ASSIGN(subscription_, std::move(subscription));
+  PCN_ASSIGN(subscriptions_,
+             engine.subscribe_records(host_->name(), [this](const auto& ring, auto record) { deliver(ring, record); }));
+  auto packets = engine.subscribe(host_->name(), [this](const engine::PacketIn& in) { deliver(in); });
+  if (!packets && packets.error().code == ErrorCode::data_missing) return {};
+  if (!packets) return tl::unexpected<Error>(std::move(packets).error());
+  subscriptions_.push_back(std::move(*packets));
   return {};
 }
 
 void ControlPlane::stop() {
-  subscription_ = {};
+  subscriptions_.clear();
   {
     const std::lock_guard turn(turn_->mutex);
     turn_->stage = Turn::Stage::waiting;
   }
   host_->set_cube(nullptr, std::nullopt);
+}
+
+void ControlPlane::deliver(const std::string& ring, std::span<const std::byte> record) {
+  notify("record", [&] { cube_->record(ring, record); });
 }
 
 void ControlPlane::deliver(const engine::PacketIn& in) {

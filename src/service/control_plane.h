@@ -37,7 +37,7 @@ class ControlPlane {
 
   /// Gives it the tables of its cube and the way out of its ports.
   void join(const engine::Engine& engine);
-  /// Begins to deliver timers, and packets if the cube's fast path sends any. Errors: system.
+  /// Begins to deliver timers, and packets and records if the cube's fast path sends any. Errors: system.
   [[nodiscard]] Result<> start(engine::Engine& engine);
   /// Delivers and sends no more, nor gives access to tables; returns when the cube's function that is running has ended.
   void stop();
@@ -48,6 +48,7 @@ class ControlPlane {
   auto call(const char* what, const Function& function) -> decltype(function());
   void notify(const char* what, const std::function<void()>& function);
   void deliver(const engine::PacketIn& in);
+  void deliver(const std::string& ring, std::span<const std::byte> record);
   void tell();
 
   std::shared_ptr<Turn> turn_;
@@ -55,8 +56,8 @@ class ControlPlane {
   std::unique_ptr<control::Cube> cube_;
   topology::Cube described_;  ///< that of the last follow()
   topology::CubeWires wires_;
-  std::map<std::string, control::Port> told_;    ///< ports as the cube was told last
-  engine::SlowPath::Subscription subscription_;  // first to go
+  std::map<std::string, control::Port> told_;                  ///< ports as the cube was told last
+  std::vector<engine::SlowPath::Subscription> subscriptions_;  // first to go
 };
 
 }  // namespace polycube::service

@@ -274,6 +274,18 @@ def test_packets_that_the_control_plane_makes(lab, daemon, hook):
         assert reply.status == status and reason in reply.error["error-message"], reply.text
 
 
+def test_records_of_a_ring(lab, daemon, hook):
+    a = lab.station("a")
+    create(daemon, "c", type=hook, throws=["record"], ports=[{"name": "p0"}, {"name": "p1", "peer": a.port}])
+    create(daemon, "other", type=hook, ports=[{"name": "p0"}])
+    lengths = range(60, 90)
+    lab.tap(a).send(*(b"\xff" * 6 + b"\x02\0\0\0\0\x0a" + b"\x88\xb6" + bytes(length - 14) for length in lengths))
+    expected = " ".join(f"1:{length}" for length in lengths[-10:])
+    eventually(lambda: state(daemon, "c").get("events") == expected, "the records, in order")
+    assert "[c] the control plane of cube c failed (record): record throws" in daemon.log_text()
+    assert state(daemon, "other").get("events", "") == ""
+
+
 # ---- timers ----------------------------------------------------------------------------------------------------------
 
 def test_a_timer_that_ends_itself(daemon):

@@ -362,6 +362,17 @@ def test_missing_and_damaged_objects_are_errors(lab, packages):
     daemon.do("helloworld add hw1")
 
 
+def test_a_ring_buffer_between_cubes_is_refused(lab, packages):
+    source = packages.parent / "ring.bpf.c"
+    source.write_text("#include <polycube/cube.h>\nPCN_RING(events, 4096) PCN_PUBLIC;\nstatic __always_inline int handle_rx("
+                      "struct CTXTYPE *ctx, struct pkt_metadata *md)\n"
+                      "{ bpf_ringbuf_output(&events, \"x\", 1, 0); return RX_DROP; }\n")
+    package(packages, "shouting", model("shouting"), source)
+    daemon = lab.daemon(services=(packages,))
+    code, output = daemon.ctl("shouting", "add", "s")
+    assert code == 2 and "ring buffer events cannot be shared between cubes" in output, output
+
+
 def test_out_of_tree_package_works(lab, packages):
     source = packages.parent / "pass.bpf.c"
     source.write_text("#include <polycube/cube.h>\nstatic __always_inline int handle_rx(struct CTXTYPE *ctx, "

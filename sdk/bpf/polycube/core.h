@@ -50,6 +50,13 @@ struct pkt_metadata {
 		__type(value, value_);                \
 	} name SEC(".maps")
 
+/* A ring buffer of so many bytes, a power of two and of pages: what is output to it comes to the control plane's record(). */
+#define PCN_RING(name, bytes)                       \
+	struct {                                    \
+		__uint(type, BPF_MAP_TYPE_RINGBUF); \
+		__uint(max_entries, bytes);         \
+	} name SEC(".maps")
+
 /*
  * Who shares a table, said behind its declaration:
  *

@@ -124,6 +124,11 @@ class Cube {
   /// A packet from the fast path.
   virtual void packet_in(const PacketIn&) {}
 
+  /// A record of one of the ring buffers that the fast path declares (PCN_RING), in their order; valid during the call. See
+  /// record_as() in table.h. What finds no room in the ring because the control plane does not keep up is the fast path's
+  /// loss, which its bpf_ringbuf_output() is told.
+  virtual void record(std::string_view ring, std::span<const std::byte> bytes) { (void)ring, (void)bytes; }
+
   /// Whether the cube can become so: `changes` is what a request does to its valid configuration. An error refuses the
   /// request, with this code and message. Has no effects: another cube may still refuse.
   [[nodiscard]] virtual Result<> prepare(const Changes&) { return {}; }

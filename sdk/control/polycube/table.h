@@ -222,6 +222,12 @@ class Queue {
   std::unique_ptr<RawTable> raw_;
 };
 
+/// A record of a ring buffer; nothing when it has another size.
+template <table::Plain T>
+[[nodiscard]] std::optional<T> record_as(std::span<const std::byte> bytes) {
+  return bytes.size() == sizeof(T) ? std::optional<T>(table::value_at<T>(bytes.data())) : std::nullopt;
+}
+
 /// A bloom filter: what was added is in it for sure, other values seldom seem to be.
 template <table::PlainKey Value>
 class Bloom {

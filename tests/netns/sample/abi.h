@@ -22,4 +22,10 @@ struct settings {
   __u32 level;
 };
 
+/* A record of the ring `events`. */
+struct event {
+  __u32 port;
+  __u32 length;
+};
+
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* A table of each kind; every packet goes to the slow path. */
+/* A table of each kind; every packet is reported in the ring, and goes to the slow path. */
 #include <polycube/controller.h>
 #include "abi.h"
 
@@ -28,7 +28,12 @@ KEYLESS(queue, BPF_MAP_TYPE_QUEUE);
 KEYLESS(stack, BPF_MAP_TYPE_STACK);
 KEYLESS(bloom, BPF_MAP_TYPE_BLOOM_FILTER);
 
+PCN_RING(events, 4096);
+
 static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md)
 {
+	struct event event = {.port = md->in_port, .length = md->packet_len};
+
+	bpf_ringbuf_output(&events, &event, sizeof(event), 0);
 	return pcn_pkt_controller(ctx, md, 0);
 }

@@ -138,7 +138,10 @@ class Sample : public control::Cube {
     } else if (node == "history") {
       for (const std::string& line : history_) rows.push_back({{line}, {}});
     } else if (node.empty()) {
-      rows.push_back({{}, {{"ticks", std::to_string(ticks_)}, {"packets", std::to_string(packets_)}}});
+      rows.push_back({{},
+                      {{"ticks", std::to_string(ticks_)},
+                       {"packets", std::to_string(packets_)},
+                       {"events", fmt::format("{}", fmt::join(events_, " "))}}});
     }
     return rows;
   }
@@ -156,6 +159,14 @@ class Sample : public control::Cube {
     std::this_thread::sleep_for(pace_);
     packets_++;
     may_throw("packet");
+  }
+
+  void record(std::string_view ring, std::span<const std::byte> bytes) override {
+    const auto one = control::record_as<event>(bytes);
+    if (ring != "events" || !one || control::record_as<number>(bytes)) throw std::runtime_error("no such record");
+    if (events_.size() == 10) events_.erase(events_.begin());
+    events_.push_back(fmt::format("{}:{}", one->port, one->length));
+    may_throw("record");
   }
 
  private:
@@ -298,6 +309,7 @@ class Sample : public control::Cube {
   std::vector<std::string> history_;
   unsigned ticks_ = 0;
   unsigned packets_ = 0;
+  std::vector<std::string> events_;
   std::chrono::milliseconds pace_{0};  ///< of packet_in()
 };
 
