@@ -378,6 +378,22 @@ void Cube::remove(const MicrocubeId& id) {
   programs_.version = ++version_;
 }
 
+Result<> Cube::put_back(const Snapshot& snapshot, const EntryObjects& entry_objects) {
+  const std::map<MicrocubeId, Microcube> now = microcubes_;
+  const auto set = [&](const std::map<MicrocubeId, Microcube>& microcubes) {
+    const std::unique_lock lock(tables_mutex_);
+    microcubes_ = microcubes;
+    version_++;
+  };
+  set(snapshot.microcubes);
+  auto old = load(programs_.constants, entry_objects);
+  if (old) old = install(std::move(*old));
+  if (old) return {};
+  set(now);
+  programs_.version = version_;
+  return tl::unexpected<Error>(old.error());
+}
+
 // ---- tables and counters ---------------------------------------------------------------------------------------------
 
 Result<TableAccess> Cube::table(const model::TableBinding& binding) const {

@@ -146,6 +146,14 @@ class Cube {
   /// Of a slave that is there.
   void remove(const MicrocubeId& id);
 
+  struct Snapshot {
+    std::uint64_t version = 0;
+    std::map<MicrocubeId, Microcube> microcubes;
+  };
+  [[nodiscard]] Snapshot snapshot() const { return {version_, microcubes_}; }
+  /// The programs and their tables as they were.
+  [[nodiscard]] Result<> put_back(const Snapshot& snapshot, const EntryObjects& entry_objects);
+
   [[nodiscard]] Result<TableAccess> table(const model::TableBinding& binding) const;
   /// Any table of an author's that this program has, bound or not; by the master also those that all of the cube share.
   /// Errors: data_missing.

@@ -678,13 +678,28 @@ Result<Microcubes> Engine::microcubes(const std::string& cube) {
 Result<> Microcubes::carry_out(const MicrocubeId& id, const Code& code) const {
   if (auto done = cube_->replace(id, code, engine_->entry_objects(*cube_)); !done)
     return fail_with(done.error(), fmt::format("cube {}", cube_->name()));
-  if (id.is_master()) {
-    engine_->masters_replaced_++;
-    for (auto& [gate, entry] : engine_->roots_)
-      if (entry.cube == cube_->name() && cube_->has_entry(entry.where))
-        PCN_TRY(entry.root.steer(cube_->entry(entry.where)));
-  }
+  if (id.is_master()) PCN_TRY(lead_devices());
   return engine_->follow_log(*cube_);
+}
+
+Result<> Microcubes::lead_devices() const {
+  engine_->masters_replaced_++;
+  for (auto& [gate, entry] : engine_->roots_)
+    if (entry.cube == cube_->name() && cube_->has_entry(entry.where))
+      PCN_TRY(entry.root.steer(cube_->entry(entry.where)));
+  return {};
+}
+
+Cube::Snapshot Microcubes::snapshot() const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  return cube_->snapshot();
+}
+
+Result<> Microcubes::put_back(const Cube::Snapshot& snapshot) const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  if (snapshot.version == cube_->version()) return {};
+  PCN_TRY(cube_->put_back(snapshot, engine_->entry_objects(*cube_)));
+  return lead_devices();
 }
 
 Result<std::uint16_t> Microcubes::add(Direction direction, const Code& code, std::optional<std::uint16_t> index) const {

@@ -62,10 +62,16 @@ class Microcubes {
   /// Errors: data_missing; operation_not_supported for the master.
   [[nodiscard]] Result<> remove(const MicrocubeId& id) const;
 
+  /// All of them, with their tables.
+  [[nodiscard]] Cube::Snapshot snapshot() const;
+  /// Makes it all as it was then. Errors: those of Cube::load().
+  [[nodiscard]] Result<> put_back(const Cube::Snapshot& snapshot) const;
+
  private:
   friend class Engine;
   Microcubes(Engine& engine, Cube& cube) : engine_(&engine), cube_(&cube) {}
   [[nodiscard]] Result<> carry_out(const MicrocubeId& id, const Code& code) const;
+  [[nodiscard]] Result<> lead_devices() const;
   Engine* engine_;
   Cube* cube_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/folder.h"
 #include "engine/scoped_table.h"
 
 namespace polycube::engine {
@@ -41,18 +42,6 @@ Result<Code> read_code(const std::filesystem::path& folder, const std::string& n
   return code;
 }
 
-// Names of the objects in a folder.
-std::vector<std::string> objects_in(const std::filesystem::path& folder) {
-  constexpr std::string_view suffix = ".tc.o";
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string file = entry.path().filename().string();
-    if (file.ends_with(suffix)) names.push_back(file.substr(0, file.size() - suffix.size()));
-  }
-  return names;
-}
-
 }  // namespace
 
 // What the kernel would only refuse when a cube is made.
@@ -81,7 +70,7 @@ Result<> check_program(const bpf::ObjectFile& object, const char* name, Family f
 Result<Package> Package::open(const std::filesystem::path& folder, const model::ServiceModel& model) {
   PCN_ASSIGN(Code master, read_code(folder, model.name));
   Package package(model.name, std::move(master));
-  for (const std::string& name : objects_in(folder))
+  for (const std::string& name : names_in(folder, ".tc.o"))
     if (name != model.name) {
       PCN_ASSIGN(package.slaves_[name], read_code(folder, name));
     }

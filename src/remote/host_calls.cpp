@@ -20,15 +20,15 @@ pb::Reply reply_of(const Result<std::optional<control::Bytes>>& value) {
   return reply;
 }
 
-pb::Reply open(control::Host& host, Tables& tables, const std::string& name) {
-  auto opened = tables.find(name);
-  if (opened == tables.end()) {
-    auto table = host.open_table(name);
-    if (!table) return reply_with(table.error());
-    opened = tables.emplace(name, std::move(*table)).first;
-  }
+// Each time anew: what was opened before may be of a program that was replaced.
+pb::Reply open(control::Host& host, Tables& tables, const Tables::key_type& key, const pb::TableCall& call) {
+  const auto program = from_message(call.program());
+  if (!program) return reply_with(program.error());
+  auto table = host.open_table(call.table(), *program);
+  if (!table) return reply_with(table.error());
   pb::Reply reply;
-  *reply.mutable_table() = to_message(opened->second->info());
+  *reply.mutable_table() = to_message((*table)->info());
+  tables[key] = std::move(*table);
   return reply;
 }
 
@@ -66,8 +66,9 @@ pb::Reply send_packet(control::Host& host, const pb::PacketOut& packet) {
 }
 
 pb::Reply use_table(control::Host& host, Tables& tables, const pb::TableCall& call) {
-  if (call.operation() == pb::TableCall::OPEN) return open(host, tables, call.table());
-  const auto opened = tables.find(call.table());
+  const Tables::key_type key(call.program().egress(), call.program().index(), call.table());
+  if (call.operation() == pb::TableCall::OPEN) return open(host, tables, key, call);
+  const auto opened = tables.find(key);
   if (opened == tables.end())
     return reply_with({ErrorCode::invalid_value, fmt::format("table {} has not been opened", call.table()), {}, {}});
   control::RawTable& table = *opened->second;
@@ -90,6 +91,33 @@ pb::Reply use_table(control::Host& host, Tables& tables, const pb::TableCall& ca
     default: break;
   }
   return reply_with({ErrorCode::operation_not_supported, "there is no such operation of a table", {}, {}});
+}
+
+pb::Reply change_program(control::Host& host, const pb::ProgramCall& call) {
+  const auto program = from_message(call.program());
+  if (!program) return reply_with(program.error());
+  control::Code code = control::Code::from_objects(copy_of(call.code().tc()), copy_of(call.code().xdp()));
+  code.name = call.code().name();
+  pb::Reply reply;
+  switch (call.operation()) {
+    case pb::ProgramCall::ADD: {
+      const auto index = host.add_program(
+          code, program->direction, call.any_index() ? std::nullopt : std::optional<std::uint16_t>(program->index));
+      if (!index) return reply_with(index.error());
+      reply.set_count(*index);
+      return reply;
+    }
+    case pb::ProgramCall::RELOAD: return reply_of(host.reload_program(code, *program));
+    case pb::ProgramCall::REMOVE: return reply_of(host.remove_program(*program));
+    case pb::ProgramCall::HOOK: {
+      const auto hook = host.hook();
+      if (!hook) return reply_with(hook.error());
+      reply.set_count(*hook == control::Hook::tc ? 0 : 1);
+      return reply;
+    }
+    default: break;
+  }
+  return reply_with({ErrorCode::operation_not_supported, "there is no such operation of a program", {}, {}});
 }
 
 void log_line(control::Host& host, const pb::Line& line) {

@@ -7,17 +7,21 @@
 
 #include <map>
 #include <memory>
+#include <string>
+#include <tuple>
 
 #include "remote/message.h"
 
 namespace polycube::remote {
 
-using Tables = std::map<std::string, std::unique_ptr<control::RawTable>>;
+/// Tables that were opened, by direction and index of their programs, and name.
+using Tables = std::map<std::tuple<bool, std::uint32_t, std::string>, std::unique_ptr<control::RawTable>>;
 
 [[nodiscard]] pb::Reply ports(control::Host& host);
 [[nodiscard]] pb::Reply send_packet(control::Host& host, const pb::PacketOut& packet);
 /// `tables`: those that were opened.
 [[nodiscard]] pb::Reply use_table(control::Host& host, Tables& tables, const pb::TableCall& call);
+[[nodiscard]] pb::Reply change_program(control::Host& host, const pb::ProgramCall& call);
 void log_line(control::Host& host, const pb::Line& line);
 
 }  // namespace polycube::remote

@@ -54,10 +54,24 @@ class FakeHost : public control::Host {
     sent = fmt::format("{} bytes by {}", packet.size(), port);
     return {};
   }
-  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name) override {
+  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name,
+                                                                      const control::Program&) override {
     opened++;
     if (name != "numbers") return fail(ErrorCode::data_missing, "no table {}", name);
     return std::make_unique<FakeTable>(*this);
+  }
+  [[nodiscard]] Result<control::Hook> hook() const override { return control::Hook::xdp; }
+  [[nodiscard]] Result<std::uint16_t> add_program(const control::Code& code, control::Direction direction,
+                                                  std::optional<std::uint16_t> index) override {
+    changed = fmt::format("add {} {} {}", code.name, direction == control::Direction::egress, index.value_or(0));
+    return 7;
+  }
+  [[nodiscard]] Result<> reload_program(const control::Code& code, const control::Program& program) override {
+    changed = fmt::format("reload {}+{} {}", code.tc_object.size(), code.xdp_object.size(), program.index);
+    return {};
+  }
+  [[nodiscard]] Result<> remove_program(const control::Program& program) override {
+    return fail(ErrorCode::data_missing, "no program {}", program.index);
   }
   [[nodiscard]] control::Timer every(std::chrono::milliseconds, std::function<void()>) override { return {}; }
   [[nodiscard]] control::Timer after(std::chrono::milliseconds, std::function<void()>) override { return {}; }
@@ -68,6 +82,7 @@ class FakeHost : public control::Host {
   int opened = 0;
   std::size_t table_size = 4;
   std::string sent;
+  std::string changed;
   std::string logged;
 
  private:
@@ -105,11 +120,37 @@ TEST_F(HostCalls, NoNumberReachesAnotherPort) {
   EXPECT_EQ(host.sent, "4 bytes by 3");
 }
 
-TEST_F(HostCalls, TablesAreOpenedFirstAndOnce) {
+TEST_F(HostCalls, ProgramsAreChangedAsTheyAreNamed) {
+  pb::ProgramCall call;
+  call.mutable_code()->set_name("step");
+  call.mutable_program()->set_egress(true);
+  call.set_any_index(true);
+  EXPECT_EQ(change_program(host, call).count(), 7U);
+  EXPECT_EQ(host.changed, "add step true 0");
+  call.set_any_index(false);
+  call.mutable_program()->set_index(3);
+  EXPECT_FALSE(change_program(host, call).has_error());
+  EXPECT_EQ(host.changed, "add step true 3");
+  call.set_operation(pb::ProgramCall::RELOAD);
+  call.mutable_code()->set_tc("12");
+  EXPECT_FALSE(change_program(host, call).has_error());
+  EXPECT_EQ(host.changed, "reload 2+0 3");
+  call.set_operation(pb::ProgramCall::REMOVE);
+  EXPECT_EQ(change_program(host, call).error().message(), "no program 3");
+  call.set_operation(pb::ProgramCall::HOOK);
+  EXPECT_EQ(change_program(host, call).count(), 1U);
+  call.mutable_program()->set_index(65536);
+  EXPECT_THAT(change_program(host, call).error().message(), HasSubstr("there is no program 65536"));
+  call.mutable_program()->set_index(3);
+  call.set_operation(static_cast<pb::ProgramCall::Operation>(17));
+  EXPECT_THAT(change_program(host, call).error().message(), HasSubstr("no such operation"));
+}
+
+TEST_F(HostCalls, TablesAreOpenedFirst) {
   EXPECT_THAT(use(pb::TableCall::GET, "key").error().message(), HasSubstr("has not been opened"));
   EXPECT_THAT(use(pb::TableCall::OPEN, "", "others").error().message(), HasSubstr("no table others"));
   for (int i = 0; i < 3; i++) EXPECT_EQ(use(pb::TableCall::OPEN).table().name(), "numbers");
-  EXPECT_EQ(host.opened, 2);
+  EXPECT_EQ(host.opened, 4);  // whoever opens one again may mean that of another program
   EXPECT_EQ(use(pb::TableCall::GET, "key").values(), "key");
   EXPECT_EQ(use(pb::TableCall::GET, "key").count(), 1U);
   EXPECT_EQ(use(pb::TableCall::GET, "").count(), 0U);

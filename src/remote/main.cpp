@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/folder.h"
 #include "base/log.h"
 #include "remote/options.h"
 #include "remote/runner.h"
@@ -36,6 +37,13 @@ Result<pb::Offer> make_offer(const fs::path& folder, const std::string& name) {
   PCN_ASSIGN(*offer.mutable_model(), read_file(folder / (name + ".yang")));
   PCN_ASSIGN(*offer.mutable_tc_object(), read_file(folder / (name + ".tc.o")));
   PCN_ASSIGN(*offer.mutable_xdp_object(), read_file(folder / (name + ".xdp.o")));
+  for (const std::string& program : names_in(folder, ".tc.o")) {
+    if (program == name) continue;
+    pb::Objects& slave = *offer.add_slaves();
+    slave.set_name(program);
+    PCN_ASSIGN(*slave.mutable_tc(), read_file(folder / (program + ".tc.o")));
+    PCN_ASSIGN(*slave.mutable_xdp(), read_file(folder / (program + ".xdp.o")));
+  }
   return offer;
 }
 

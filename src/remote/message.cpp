@@ -2,6 +2,7 @@
 #include "remote/message.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace polycube::remote {
 
@@ -114,6 +115,20 @@ Result<control::TableInfo> from_message(const pb::Table& table) {
                             .max_entries = table.max_entries(),
                             .key_type = table.key_type(),
                             .value_type = table.value_type()};
+}
+
+pb::Program to_message(const control::Program& program) {
+  pb::Program message;
+  message.set_egress(program.direction == control::Direction::egress);
+  message.set_index(program.index);
+  return message;
+}
+
+Result<control::Program> from_message(const pb::Program& program) {
+  if (program.index() > std::numeric_limits<std::uint16_t>::max())
+    return fail(ErrorCode::invalid_value, "there is no program {}", program.index());
+  return control::Program{program.egress() ? control::Direction::egress : control::Direction::ingress,
+                          static_cast<std::uint16_t>(program.index())};
 }
 
 pb::Row to_message(const control::Row& row) {

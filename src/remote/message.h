@@ -28,6 +28,10 @@ inline constexpr int max_message = 64 << 20;
 /// Errors: invalid_value for a kind that there is not.
 [[nodiscard]] Result<control::TableInfo> from_message(const pb::Table& table);
 
+[[nodiscard]] pb::Program to_message(const control::Program& program);
+/// Errors: invalid_value for an index that no program can have.
+[[nodiscard]] Result<control::Program> from_message(const pb::Program& program);
+
 [[nodiscard]] pb::Row to_message(const control::Row& row);
 [[nodiscard]] control::Row from_message(const pb::Row& row);
 

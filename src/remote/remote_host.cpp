@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "service/compiler.h"
+
 namespace polycube::remote {
 
 using std::chrono::milliseconds;
@@ -48,11 +50,55 @@ void RemoteHost::log(control::LogLevel level, std::string_view text) {
   outbox_.post(std::move(message), Outbox<pb::FromService>::Loss::when_full);
 }
 
+// ---- programs --------------------------------------------------------------------------------------------------------
+
+// What is to be compiled is, here.
+Result<pb::Reply> RemoteHost::call(pb::ProgramCall::Operation operation, const control::Program& program,
+                                   const control::Code& code, bool any_index) const {
+  control::Code compiled = code;
+  if (!code.source.empty()) {
+    PCN_ASSIGN(const control::Hook where, hook());
+    PCN_ASSIGN(compiled, service::compile(code, where, program));
+  }
+  pb::FromService message;
+  pb::ProgramCall& call = *message.mutable_program();
+  call.set_operation(operation);
+  *call.mutable_program() = to_message(program);
+  call.set_any_index(any_index);
+  call.mutable_code()->set_name(compiled.name);
+  call.mutable_code()->set_tc(text_of(compiled.tc_object));
+  call.mutable_code()->set_xdp(text_of(compiled.xdp_object));
+  return this->call(std::move(message));
+}
+
+Result<control::Hook> RemoteHost::hook() const {
+  PCN_ASSIGN(const pb::Reply reply, call(pb::ProgramCall::HOOK, {}, {}, false));
+  return reply.count() == 0 ? control::Hook::tc : control::Hook::xdp;
+}
+
+Result<std::uint16_t> RemoteHost::add_program(const control::Code& code, control::Direction direction,
+                                              std::optional<std::uint16_t> index) {
+  const control::Program program{direction, index.value_or(1)};
+  PCN_ASSIGN(const pb::Reply reply, call(pb::ProgramCall::ADD, program, code, !index));
+  return static_cast<std::uint16_t>(reply.count());
+}
+
+Result<> RemoteHost::reload_program(const control::Code& code, const control::Program& program) {
+  PCN_TRY(call(pb::ProgramCall::RELOAD, program, code, false));
+  return {};
+}
+
+Result<> RemoteHost::remove_program(const control::Program& program) {
+  PCN_TRY(call(pb::ProgramCall::REMOVE, program, {}, false));
+  return {};
+}
+
 // ---- tables ----------------------------------------------------------------------------------------------------------
 
 class RemoteHost::RemoteTable : public control::RawTable {
  public:
-  RemoteTable(const RemoteHost& host, control::TableInfo info) : host_(host), info_(std::move(info)) {}
+  RemoteTable(const RemoteHost& host, const control::Program& program, control::TableInfo info)
+      : host_(host), program_(program), info_(std::move(info)) {}
 
   [[nodiscard]] const control::TableInfo& info() const override { return info_; }
 
@@ -94,6 +140,7 @@ class RemoteHost::RemoteTable : public control::RawTable {
     pb::FromService message;
     pb::TableCall& table = *message.mutable_table();
     table.set_table(info_.name);
+    *table.mutable_program() = to_message(program_);
     table.set_operation(operation);
     table.set_keys(text_of(keys));
     table.set_values(text_of(values));
@@ -108,16 +155,19 @@ class RemoteHost::RemoteTable : public control::RawTable {
   }
 
   const RemoteHost& host_;
+  control::Program program_;
   control::TableInfo info_;
 };
 
-Result<std::unique_ptr<control::RawTable>> RemoteHost::open_table(std::string_view name) {
+Result<std::unique_ptr<control::RawTable>> RemoteHost::open_table(std::string_view name,
+                                                                  const control::Program& program) {
   pb::FromService message;
   message.mutable_table()->set_table(std::string(name));
+  *message.mutable_table()->mutable_program() = to_message(program);
   message.mutable_table()->set_operation(pb::TableCall::OPEN);
   PCN_ASSIGN(const pb::Reply reply, call(std::move(message)));
   PCN_ASSIGN(control::TableInfo info, from_message(reply.table()));
-  return std::make_unique<RemoteTable>(*this, std::move(info));
+  return std::make_unique<RemoteTable>(*this, program, std::move(info));
 }
 
 // ---- timers ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,14 @@ class RemoteHost : public control::Host {
   [[nodiscard]] Result<control::Port> port(std::string_view name) const override;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
                                          control::Direction direction, std::uint32_t traffic_class) override;
-  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name) override;
+  using control::Host::open_table;
+  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name,
+                                                                      const control::Program& program) override;
+  [[nodiscard]] Result<control::Hook> hook() const override;
+  [[nodiscard]] Result<std::uint16_t> add_program(const control::Code& code, control::Direction direction,
+                                                  std::optional<std::uint16_t> index) override;
+  [[nodiscard]] Result<> reload_program(const control::Code& code, const control::Program& program) override;
+  [[nodiscard]] Result<> remove_program(const control::Program& program) override;
   [[nodiscard]] control::Timer every(std::chrono::milliseconds interval, std::function<void()> function) override;
   [[nodiscard]] control::Timer after(std::chrono::milliseconds delay, std::function<void()> function) override;
   void log(control::LogLevel level, std::string_view text) override;
@@ -29,6 +36,8 @@ class RemoteHost : public control::Host {
  private:
   class RemoteTable;
   [[nodiscard]] Result<pb::Reply> call(pb::FromService message) const;
+  [[nodiscard]] Result<pb::Reply> call(pb::ProgramCall::Operation operation, const control::Program& program,
+                                       const control::Code& code, bool any_index) const;
 
   std::string name_;
   std::uint64_t number_;

@@ -27,9 +27,17 @@ class QuietHost : public control::Host {
                                          std::uint32_t) override {
     return {};
   }
-  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name) override {
+  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name,
+                                                                      const control::Program&) override {
     return fail(ErrorCode::data_missing, "no table {}", name);
   }
+  [[nodiscard]] Result<control::Hook> hook() const override { return control::Hook::tc; }
+  [[nodiscard]] Result<std::uint16_t> add_program(const control::Code&, control::Direction,
+                                                  std::optional<std::uint16_t>) override {
+    return 1;
+  }
+  [[nodiscard]] Result<> reload_program(const control::Code&, const control::Program&) override { return {}; }
+  [[nodiscard]] Result<> remove_program(const control::Program&) override { return {}; }
   [[nodiscard]] control::Timer every(std::chrono::milliseconds, std::function<void()>) override { return {}; }
   [[nodiscard]] control::Timer after(std::chrono::milliseconds, std::function<void()>) override { return {}; }
   void log(control::LogLevel, std::string_view) override {}

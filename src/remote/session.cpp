@@ -215,6 +215,7 @@ pb::Reply Session::serve(const pb::FromService& message) {
     case pb::FromService::kPorts: return ports(*side->host);
     case pb::FromService::kPacketOut: return send_packet(*side->host, message.packet_out());
     case pb::FromService::kTable: return use_table(*side->host, side->tables, message.table());
+    case pb::FromService::kProgram: return change_program(*side->host, message.program());
     case pb::FromService::kLine: log_line(*side->host, message.line()); return {};
     default: break;
   }
@@ -231,7 +232,12 @@ Result<> Session::check_offer(const pb::Offer& offer) {
         offer.interface_version(), control::interface_version);
   if (offer.model().size() > max_model)
     return fail(ErrorCode::limit_exceeded, "the model has {} bytes; {} are allowed", offer.model().size(), max_model);
-  for (const std::string* object : {&offer.tc_object(), &offer.xdp_object()})
+  std::vector<const std::string*> objects{&offer.tc_object(), &offer.xdp_object()};
+  for (const pb::Objects& slave : offer.slaves()) objects.insert(objects.end(), {&slave.tc(), &slave.xdp()});
+  if (objects.size() > 2 * max_programs)
+    return fail(ErrorCode::limit_exceeded, "the package has {} programs; {} are allowed", objects.size() / 2,
+                max_programs);
+  for (const std::string* object : objects)
     if (object->size() > max_object)
       return fail(ErrorCode::limit_exceeded, "an object has {} bytes; {} are allowed", object->size(), max_object);
   return {};
@@ -242,14 +248,16 @@ void Session::take_offer(const pb::Offer& offer) {
   offered_ = true;
   if (auto checked = check_offer(offer); !checked) return refuse(checked.error());
   service_ = offer.name();
-  attaching_ = std::jthread(
-      [this, offer = service::ServiceOffer{offer.name(), offer.model(), offer.tc_object(), offer.xdp_object()}] {
-        if (auto done = registry_.attach_service(offer, shared_from_this()); !done) return refuse(done.error());
-        attached_ = true;
-        pb::ToService answer;
-        answer.mutable_reply();
-        outbox_.post(std::move(answer));
-      });
+  service::ServiceOffer offered{offer.name(), offer.model(), {}};
+  offered.objects[offer.name()] = {offer.tc_object(), offer.xdp_object()};
+  for (const pb::Objects& slave : offer.slaves()) offered.objects.try_emplace(slave.name(), slave.tc(), slave.xdp());
+  attaching_ = std::jthread([this, offered = std::move(offered)] {
+    if (auto done = registry_.attach_service(offered, shared_from_this()); !done) return refuse(done.error());
+    attached_ = true;
+    pb::ToService answer;
+    answer.mutable_reply();
+    outbox_.post(std::move(answer));
+  });
 }
 
 void Session::refuse(const Error& error) {

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "control.grpc.pb.h"
+#include "remote/host_calls.h"
 #include "remote/outbox.h"
 #include "service/control_source.h"
 
@@ -30,6 +31,8 @@ inline constexpr std::chrono::seconds call_deadline{3};
 /// Of a service's model and of each of its objects, in bytes.
 inline constexpr std::size_t max_model = std::size_t{1} << 20;
 inline constexpr std::size_t max_object = std::size_t{16} << 20;
+/// Of a package.
+inline constexpr std::size_t max_programs = 256;
 
 class Session : public service::ControlSource, public std::enable_shared_from_this<Session> {
  public:
@@ -51,7 +54,7 @@ class Session : public service::ControlSource, public std::enable_shared_from_th
   struct HostSide {
     std::mutex mutex;
     control::Host* host = nullptr;  ///< null once the cube is gone
-    std::map<std::string, std::unique_ptr<control::RawTable>> tables;
+    Tables tables;
   };
 
   void handle(const pb::FromService& message);

@@ -36,7 +36,10 @@ Result<> ControlPlane::prepare(const control::Changes& changes) {
 }
 
 Result<> ControlPlane::commit(const control::Changes& changes) {
-  return call("commit", [&] { return cube_->commit(changes); });
+  const auto before = programs();
+  auto done = call("commit", [&] { return cube_->commit(changes); });
+  if (!done) put_back(before);
+  return done;
 }
 
 Result<control::Leaves> ControlPlane::action(const std::string& path, const std::vector<std::string>& keys,
@@ -78,9 +81,12 @@ void ControlPlane::tell() {
   }
 }
 
-void ControlPlane::join(const engine::Engine& engine) {
+void ControlPlane::join(engine::Engine& engine) {
   const auto outlet = engine.outlet(host_->name());
-  host_->set_cube(engine.cube(host_->name()), outlet ? std::optional(*outlet) : std::nullopt);
+  const auto programs = engine.microcubes(host_->name());
+  if (!programs) return host_->set_cube(std::nullopt);
+  host_->set_cube(
+      CubeHost::Running{engine.cube(host_->name()), outlet ? std::optional(*outlet) : std::nullopt, *programs});
 }
 
 Result<> ControlPlane::start(engine::Engine& engine) {
@@ -104,7 +110,7 @@ void ControlPlane::stop() {
     const std::lock_guard turn(turn_->mutex);
     turn_->stage = Turn::Stage::waiting;
   }
-  host_->set_cube(nullptr, std::nullopt);
+  host_->set_cube(std::nullopt);
 }
 
 void ControlPlane::deliver(const std::string& ring, std::span<const std::byte> record) {

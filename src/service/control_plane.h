@@ -22,9 +22,12 @@ class ControlPlane {
                                                                     engine::SlowPath& slow_path);
   ~ControlPlane();
 
-  /// As control::Cube. Errors: its own; system when it throws.
+  /// As control::Cube. Errors: its own; system when it throws. What a commit() that fails did to programs is taken back.
   [[nodiscard]] Result<> prepare(const control::Changes& changes);
   [[nodiscard]] Result<> commit(const control::Changes& changes);
+  /// The cube's programs, and what makes them so again.
+  [[nodiscard]] std::optional<engine::Cube::Snapshot> programs() const { return host_->programs(); }
+  void put_back(const std::optional<engine::Cube::Snapshot>& programs) { host_->put_back(programs); }
   [[nodiscard]] Result<control::Leaves> action(const std::string& path, const std::vector<std::string>& keys,
                                                const control::Leaves& input);
   [[nodiscard]] Result<control::Rows> state(const std::string& node);
@@ -36,7 +39,7 @@ class ControlPlane {
   void follow(const Surroundings& now, bool devices_differ);
 
   /// Gives it the tables of its cube and the way out of its ports.
-  void join(const engine::Engine& engine);
+  void join(engine::Engine& engine);
   /// Begins to deliver timers, and packets and records if the cube's fast path sends any. Errors: system.
   [[nodiscard]] Result<> start(engine::Engine& engine);
   /// Delivers and sends no more, nor gives access to tables; returns when the cube's function that is running has ended.

@@ -67,11 +67,14 @@ Result<> ControlPlanes::Step::commit(const Surroundings& after, engine::Undo& un
     const std::string& cube = part.cube.name;
     CubeView before = plane->show(view_of(cube, after));
     undo.add_final([plane, before = std::move(before)] { plane->show(before); });
+    const auto programs = plane->programs();
     if (auto done = plane->commit(part.changes); !done) return error_of(part.cube, std::move(done).error());
     if (part.is_new) continue;
-    undo.add_final([plane, &part] {
-      if (auto done = plane->commit(model::reversed(part.changes)); !done)
+    undo.add_final([plane, &part, programs] {
+      if (auto done = plane->commit(model::reversed(part.changes)); !done) {
         log::error("cube {} cannot take back a change: {}", part.cube.name, done.error().message);
+        plane->put_back(programs);
+      }
     });
   }
   return {};

@@ -6,6 +6,7 @@
 
 #include <polycube/control.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -56,8 +57,8 @@ class DetachedSource : public ControlSource {
 struct ServiceOffer {
   std::string name;
   std::string model;  ///< YANG text
-  std::string tc_object;
-  std::string xdp_object;
+  /// Of the master, under the service's name, and of slaves: for TC and for XDP.
+  std::map<std::string, std::pair<std::string, std::string>> objects;
 };
 
 /// To whom services that come are made known.

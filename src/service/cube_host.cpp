@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "service/compiler.h"
 #include "topology/chains.h"
 
 namespace polycube::service {
@@ -86,10 +87,11 @@ std::string CubeHost::port_name(std::uint16_t index) const {
 Result<> CubeHost::send_packet_out(std::uint16_t port, std::span<const std::byte> packet, control::Direction direction,
                                    std::uint32_t traffic_class) {
   const std::shared_lock lock(mutex_);
-  if (cube_ == nullptr) return fail(ErrorCode::operation_not_supported, "cube {} does not run", name_);
-  if (!outlet_) return fail(ErrorCode::operation_not_supported, "the fast path of cube {} has no slow path", name_);
-  return outlet_->send(port, direction == control::Direction::ingress ? engine::Send::in : engine::Send::onward, packet,
-                       traffic_class);
+  if (!running_) return not_running();
+  if (!running_->outlet)
+    return fail(ErrorCode::operation_not_supported, "the fast path of cube {} has no slow path", name_);
+  return running_->outlet->send(
+      port, direction == control::Direction::ingress ? engine::Send::in : engine::Send::onward, packet, traffic_class);
 }
 
 void CubeHost::log(control::LogLevel level, std::string_view text) {
@@ -106,10 +108,82 @@ CubeView CubeHost::set_view(CubeView view) {
   return view;
 }
 
-void CubeHost::set_cube(const engine::Cube* cube, std::optional<engine::Outlet> outlet) {
+void CubeHost::set_cube(std::optional<Running> running) {
   const std::unique_lock lock(mutex_);
-  cube_ = cube;
-  outlet_ = outlet;
+  running_ = running;
+}
+
+tl::unexpected<Error> CubeHost::not_running() const {
+  return fail(ErrorCode::operation_not_supported, "cube {} does not run", name_);
+}
+
+// ---- programs --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+engine::MicrocubeId id_of(const control::Program& program) {
+  return engine::microcube_id(
+      program.direction == control::Direction::egress ? topology::Direction::egress : topology::Direction::ingress,
+      program.index);
+}
+
+Result<std::shared_ptr<const bpf::ObjectFile>> parse_object(const control::Bytes& object, const char* name) {
+  if (object.empty()) return nullptr;
+  PCN_ASSIGN(bpf::ObjectFile parsed, bpf::ObjectFile::parse(name, object));
+  return std::make_shared<const bpf::ObjectFile>(std::move(parsed));
+}
+
+}  // namespace
+
+Result<control::Hook> CubeHost::hook() const {
+  const std::shared_lock lock(mutex_);
+  if (!running_) return not_running();
+  return engine::family_of(running_->cube->hook()) == engine::Family::tc ? control::Hook::tc : control::Hook::xdp;
+}
+
+// Compiles without the lock.
+Result<engine::Code> CubeHost::resolve(const control::Code& code, const control::Program& program) const {
+  if (!code.name.empty()) return package_.code(code.name);
+  PCN_ASSIGN(const control::Hook where, hook());
+  PCN_ASSIGN(const control::Code compiled, compile(code, where, program));
+  engine::Code result;
+  PCN_ASSIGN(result.tc, parse_object(compiled.tc_object, "program.tc.o"));
+  PCN_ASSIGN(result.xdp, parse_object(compiled.xdp_object, "program.xdp.o"));
+  return result;
+}
+
+Result<std::uint16_t> CubeHost::add_program(const control::Code& code, control::Direction direction,
+                                            std::optional<std::uint16_t> index) {
+  const control::Program program{direction, index.value_or(1)};
+  PCN_ASSIGN(const engine::Code resolved, resolve(code, program));
+  const std::shared_lock lock(mutex_);
+  if (!running_) return not_running();
+  return running_->programs.add(id_of(program).direction, resolved, index);
+}
+
+Result<> CubeHost::reload_program(const control::Code& code, const control::Program& program) {
+  PCN_ASSIGN(const engine::Code resolved, resolve(code, program));
+  const std::shared_lock lock(mutex_);
+  if (!running_) return not_running();
+  return running_->programs.replace(id_of(program), resolved);
+}
+
+Result<> CubeHost::remove_program(const control::Program& program) {
+  const std::shared_lock lock(mutex_);
+  if (!running_) return not_running();
+  return running_->programs.remove(id_of(program));
+}
+
+std::optional<engine::Cube::Snapshot> CubeHost::programs() const {
+  const std::shared_lock lock(mutex_);
+  return running_ ? std::optional(running_->programs.snapshot()) : std::nullopt;
+}
+
+void CubeHost::put_back(const std::optional<engine::Cube::Snapshot>& programs) {
+  const std::shared_lock lock(mutex_);
+  if (!running_ || !programs) return;
+  if (auto done = running_->programs.put_back(*programs); !done)
+    log::error("the programs of cube {} cannot go back to what they were: {}", name_, done.error().message);
 }
 
 // ---- tables ----------------------------------------------------------------------------------------------------------
@@ -135,10 +209,24 @@ Result<TableInfo::Kind> kind_of(const bpf::MapInfo& map) {
 }
 
 // What both compilers call it; empty for anything but a struct.
-std::string struct_name(const Result<bpf::Layout>& layout) {
+std::string struct_name(const std::optional<bpf::Layout>& layout) {
   const bool named =
       layout && layout->kind == bpf::Layout::Kind::structure && layout->name.find(' ') == std::string::npos;
   return named ? layout->name : std::string();
+}
+
+Result<TableInfo> info_of(const engine::TableShape& shape) {
+  const bpf::Map map(Fd(), shape.info);
+  TableInfo info{.name = shape.info.name, .key_type = {}, .value_type = {}};
+  PCN_ASSIGN(info.kind, kind_of(shape.info));
+  info.per_cpu = map.per_cpu();
+  info.cpus = info.per_cpu ? bpf::possible_cpus() : 1;
+  info.key_size = shape.info.key_size;
+  info.value_size = shape.info.value_size;
+  info.max_entries = shape.info.max_entries;
+  info.key_type = struct_name(shape.key);
+  info.value_type = struct_name(shape.value);
+  return info;
 }
 
 Result<> check_size(const TableInfo& info, const char* what, std::size_t size, std::size_t wanted) {
@@ -151,7 +239,8 @@ Result<> check_size(const TableInfo& info, const char* what, std::size_t size, s
 /// A table of the host's cube, which is looked up for each access: the cube may not run yet.
 class CubeHost::HostTable : public control::RawTable {
  public:
-  HostTable(const CubeHost& host, TableInfo info) : host_(host), info_(std::move(info)) {}
+  HostTable(const CubeHost& host, const engine::MicrocubeId& program, TableInfo info)
+      : host_(host), program_(program), info_(std::move(info)) {}
 
   [[nodiscard]] const TableInfo& info() const override { return info_; }
 
@@ -215,8 +304,13 @@ class CubeHost::HostTable : public control::RawTable {
   template <typename Access>
   auto with_map(const Access& access) const -> decltype(access(std::declval<const engine::MapAccess&>())) {
     const std::shared_lock lock(host_.mutex_);
-    if (host_.cube_ == nullptr) return fail(ErrorCode::operation_not_supported, "cube {} does not run", host_.name_);
-    PCN_ASSIGN(const engine::MapAccess map, host_.cube_->map(info_.name));
+    if (!host_.running_) return host_.not_running();
+    PCN_ASSIGN(const engine::MapAccess map, host_.running_->cube->map(info_.name, program_));
+    PCN_ASSIGN(const TableInfo now, info_of(map.table->shape()));
+    if (now.kind != info_.kind || now.per_cpu != info_.per_cpu || now.key_size != info_.key_size ||
+        now.value_size != info_.value_size)
+      return fail(ErrorCode::operation_not_supported,
+                  "table {} is another one since its program was replaced: open it again", info_.name);
     return access(map);
   }
 
@@ -238,26 +332,26 @@ class CubeHost::HostTable : public control::RawTable {
   }
 
   const CubeHost& host_;
+  engine::MicrocubeId program_;
   TableInfo info_;
 };
 
-Result<std::unique_ptr<control::RawTable>> CubeHost::open_table(std::string_view name) {
+Result<std::unique_ptr<control::RawTable>> CubeHost::open_table(std::string_view name,
+                                                                const control::Program& program) {
   const std::string table(name);
+  const engine::MicrocubeId id = id_of(program);
+  const auto open = [&](const engine::TableShape& shape) -> Result<std::unique_ptr<control::RawTable>> {
+    PCN_ASSIGN(TableInfo info, info_of(shape));
+    return std::make_unique<HostTable>(*this, id, std::move(info));
+  };
+  const std::shared_lock lock(mutex_);
+  if (running_)
+    if (const auto map = running_->cube->map(table, id)) return open(map->table->shape());
   const bpf::ObjectFile& object = package_.object(engine::Family::tc);  // that for XDP has the same tables
-  const auto found = object.maps().find(table);
-  if (found == object.maps().end() || !engine::Package::is_own_table(table))
-    return fail(ErrorCode::data_missing, "cube {}: its fast path has no table {}", name_, table);
-  const bpf::Map map(Fd(), found->second);
-  TableInfo info{.name = table, .key_type = {}, .value_type = {}};
-  PCN_ASSIGN(info.kind, kind_of(map.info()));
-  info.per_cpu = map.per_cpu();
-  info.cpus = info.per_cpu ? bpf::possible_cpus() : 1;
-  info.key_size = map.info().key_size;
-  info.value_size = map.info().value_size;
-  info.max_entries = map.info().max_entries;
-  info.key_type = struct_name(object.key_layout(table));
-  info.value_type = struct_name(object.value_layout(table));
-  return std::make_unique<HostTable>(*this, std::move(info));
+  if (!id.is_master() || running_ || !object.maps().contains(table) || !engine::Package::is_own_table(table))
+    return fail(ErrorCode::data_missing, "cube {}: {} has no table {}", name_,
+                id.is_master() ? "its fast path" : to_string(id), table);
+  return open(engine::shape_of(object, table));
 }
 
 // ---- timers ----------------------------------------------------------------------------------------------------------

@@ -42,20 +42,38 @@ class CubeHost : public control::Host {
   [[nodiscard]] Result<control::Port> port(std::string_view name) const override;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port, std::span<const std::byte> packet,
                                          control::Direction direction, std::uint32_t traffic_class) override;
-  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name) override;
+  using control::Host::open_table;
+  [[nodiscard]] Result<std::unique_ptr<control::RawTable>> open_table(std::string_view name,
+                                                                      const control::Program& program) override;
+  [[nodiscard]] Result<control::Hook> hook() const override;
+  [[nodiscard]] Result<std::uint16_t> add_program(const control::Code& code, control::Direction direction,
+                                                  std::optional<std::uint16_t> index) override;
+  [[nodiscard]] Result<> reload_program(const control::Code& code, const control::Program& program) override;
+  [[nodiscard]] Result<> remove_program(const control::Program& program) override;
   [[nodiscard]] control::Timer every(std::chrono::milliseconds interval, std::function<void()> function) override;
   [[nodiscard]] control::Timer after(std::chrono::milliseconds delay, std::function<void()> function) override;
   void log(control::LogLevel level, std::string_view text) override;
 
   /// Returns what was shown before.
   CubeView set_view(CubeView view);
-  /// `outlet` is absent without a slow path. Returns when nobody uses the cube before any more.
-  void set_cube(const engine::Cube* cube, std::optional<engine::Outlet> outlet);
+  /// A running cube. `outlet` is absent without a slow path.
+  struct Running {
+    const engine::Cube* cube;
+    std::optional<engine::Outlet> outlet;
+    engine::Microcubes programs;
+  };
+  /// Returns when nobody uses the cube before any more.
+  void set_cube(std::optional<Running> running);
+  /// The cube's programs, to be put back; nothing while it does not run.
+  [[nodiscard]] std::optional<engine::Cube::Snapshot> programs() const;
+  void put_back(const std::optional<engine::Cube::Snapshot>& programs);
   /// Name of a port; empty when it is gone.
   [[nodiscard]] std::string port_name(std::uint16_t index) const;
 
  private:
   class HostTable;
+  [[nodiscard]] Result<engine::Code> resolve(const control::Code& code, const control::Program& program) const;
+  [[nodiscard]] tl::unexpected<Error> not_running() const;
 
   std::string name_;
   const engine::Package& package_;
@@ -63,8 +81,7 @@ class CubeHost : public control::Host {
   std::shared_ptr<Turn> turn_;
   mutable std::shared_mutex mutex_;
   CubeView view_;
-  const engine::Cube* cube_ = nullptr;
-  std::optional<engine::Outlet> outlet_;
+  std::optional<Running> running_;
   std::atomic<spdlog::level::level_enum> threshold_ = spdlog::level::info;
 };
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/folder.h"
 #include "base/log.h"
 #include "service/cube_tree.h"
 #include "service/local_controller.h"
@@ -56,8 +57,11 @@ class StoredPackage {
       if (::mkdir(folder.c_str(), 0700) < 0 && errno != EEXIST)
         return fail_errno(errno, fmt::format("cannot create the folder {}", folder.string()));
     PCN_TRY(write_file(path_ / (offer.name + ".yang"), offer.model));
-    PCN_TRY(write_file(path_ / (offer.name + ".tc.o"), offer.tc_object));
-    return write_file(path_ / (offer.name + ".xdp.o"), offer.xdp_object);
+    for (const auto& [name, objects] : offer.objects) {
+      PCN_TRY(write_file(path_ / (name + ".tc.o"), objects.first));
+      PCN_TRY(write_file(path_ / (name + ".xdp.o"), objects.second));
+    }
+    return {};
   }
   [[nodiscard]] const fs::path& path() const { return path_; }
   void keep() { kept_ = true; }
@@ -82,6 +86,9 @@ Result<> LocalController::check_offer(const ServiceOffer& offer) const {
   if (!is_module_name(offer.name))
     return fail(ErrorCode::invalid_value,
                 "a service has a name of at most 64 letters, digits, '-' and '_' that begins with a letter");
+  for (const auto& [name, objects] : offer.objects)
+    if (!is_module_name(name))
+      return fail(ErrorCode::invalid_value, "service {}: \"{}\" cannot be the name of a program", offer.name, name);
   if (is_command_word(offer.name))
     return fail(ErrorCode::invalid_value, "{} cannot be the name of a service: it is a word of the command line",
                 offer.name);
@@ -106,8 +113,11 @@ bool LocalController::is_known(const ServiceOffer& offer) const {
   const auto model = catalogue_.schema()->texts().find(offer.name);
   const fs::path& folder = known->second.folder;
   return model != catalogue_.schema()->texts().end() && model->second == offer.model &&
-         content_of(folder / (offer.name + ".tc.o")) == offer.tc_object &&
-         content_of(folder / (offer.name + ".xdp.o")) == offer.xdp_object;
+         names_in(folder, ".tc.o").size() == offer.objects.size() &&
+         std::all_of(offer.objects.begin(), offer.objects.end(), [&](const auto& program) {
+           return content_of(folder / (program.first + ".tc.o")) == program.second.first &&
+                  content_of(folder / (program.first + ".xdp.o")) == program.second.second;
+         });
 }
 
 Result<> LocalController::add_service(const ServiceOffer& offer) {

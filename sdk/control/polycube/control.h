@@ -13,6 +13,7 @@
 #pragma once
 
 #include <polycube/change.h>
+#include <polycube/program.h>
 #include <polycube/raw_table.h>
 
 #include <array>
@@ -29,8 +30,6 @@
 #include "base/result.h"
 
 namespace polycube::control {
-
-enum class Direction { ingress, egress };
 
 /// What a fast path sent with pcn_pkt_controller() or pcn_pkt_controller_md().
 struct PacketIn {
@@ -102,8 +101,34 @@ class Host {
     return send_packet_out(port_index, packet, Direction::egress, 0);
   }
 
-  /// A table of the fast path; see table.h for typed ones. Errors: data_missing.
-  [[nodiscard]] virtual Result<std::unique_ptr<RawTable>> open_table(std::string_view name) = 0;
+  /// A table of one of the cube's programs, or one that all of the cube share (then of the master, too); see table.h for
+  /// typed ones. Of slaves, and of a master that was reloaded, only while the cube runs. Errors: data_missing.
+  [[nodiscard]] virtual Result<std::unique_ptr<RawTable>> open_table(std::string_view name, const Program& program) = 0;
+  [[nodiscard]] Result<std::unique_ptr<RawTable>> open_table(std::string_view name) { return open_table(name, {}); }
+
+  /// Where the cube runs. Errors: operation_not_supported (before the first commit()).
+  [[nodiscard]] virtual Result<Hook> hook() const = 0;
+
+  /// Adds a slave, with this index or the lowest that is free; returns the index. From the first commit() on, in any
+  /// function, also in commit(): what a commit() that fails did to programs is taken back; when something else fails later,
+  /// the commit() with the reverse takes it back. Packets meet the programs before or those after. C source is compiled in a
+  /// sandbox without network and files, which takes some tenths of a second, on the machine of the control plane; it needs
+  /// clang there. Errors: verifier_rejected with the log; invalid_value (does not compile: `detail` has what the compiler
+  /// says; is no slave; a table is not what those that share it have), data_exists, limit_exceeded, data_missing (no such
+  /// program in the package), operation_not_supported (the master does not call programs, or has no slow path and the slave
+  /// does), unsupported_feature (no compiler).
+  [[nodiscard]] virtual Result<std::uint16_t> add_program(const Code& code, Direction direction,
+                                                          std::optional<std::uint16_t> index) = 0;
+  [[nodiscard]] Result<std::uint16_t> add_program(const Code& code, Direction direction = Direction::ingress) {
+    return add_program(code, direction, std::nullopt);
+  }
+  /// Puts other code into the place of a program, by default of the master of this cube, which keeps the tables that the model
+  /// is bound to. Tables that are declared as before stay, with what is in them. Errors: as add_program(); data_missing.
+  [[nodiscard]] virtual Result<> reload_program(const Code& code, const Program& program) = 0;
+  [[nodiscard]] Result<> reload_program(const Code& code) { return reload_program(code, {}); }
+  /// Removes a slave and the tables that nobody else uses; calls of it return from now on. Errors: data_missing,
+  /// operation_not_supported (the master).
+  [[nodiscard]] virtual Result<> remove_program(const Program& program) = 0;
 
   /// Calls `function` each `interval`, at least 1 ms, from the first commit() on; calls that are missed because the slow
   /// path was busy are not made up for.

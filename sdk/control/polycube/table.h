@@ -4,7 +4,8 @@
 /// declared with is known from the object's BTF, so a mistake is an error instead of wrong bytes.
 /// Invariants: a handle is valid as long as the cube. Table is for arrays, hashes, LRU and LPM tables (the key of the
 /// latter begins with its prefix length), PerCpuTable for those that have a value per CPU. Handles may be opened in the
-/// constructor of a control plane, but hold something only from the first commit() on. What the model binds is written
+/// constructor of a control plane, those of slaves as soon as they are added, but hold something only from the first
+/// commit() on. When a program was replaced by one that declares the table otherwise, the handle refuses: open it again. What the model binds is written
 /// by the framework; a control plane writes what the model does not bind.
 /// Threading: safe from every thread.
 #pragma once
@@ -67,8 +68,8 @@ Result<> check_type(const TableInfo& info, const char* what, std::uint32_t size,
 }
 
 template <typename Key, typename Value>
-Result<std::unique_ptr<RawTable>> open_keyed(Host& host, std::string_view name, bool per_cpu) {
-  PCN_ASSIGN(auto raw, host.open_table(name));
+Result<std::unique_ptr<RawTable>> open_keyed(Host& host, std::string_view name, const Program& program, bool per_cpu) {
+  PCN_ASSIGN(auto raw, host.open_table(name, program));
   const TableInfo& info = raw->info();
   if (info.kind != TableInfo::Kind::array && info.kind != TableInfo::Kind::hash)
     return fail(ErrorCode::invalid_value, "table {} has no keys: open it as Queue or Bloom", name);
@@ -81,9 +82,9 @@ Result<std::unique_ptr<RawTable>> open_keyed(Host& host, std::string_view name, 
 }
 
 template <typename Value>
-Result<std::unique_ptr<RawTable>> open_keyless(Host& host, std::string_view name, TableInfo::Kind kind,
-                                               const char* what) {
-  PCN_ASSIGN(auto raw, host.open_table(name));
+Result<std::unique_ptr<RawTable>> open_keyless(Host& host, std::string_view name, const Program& program,
+                                               TableInfo::Kind kind, const char* what) {
+  PCN_ASSIGN(auto raw, host.open_table(name, program));
   if (raw->info().kind != kind) return fail(ErrorCode::invalid_value, "table {} is no {}", name, what);
   PCN_TRY(check_type<Value>(raw->info(), "value", raw->info().value_size, raw->info().value_type));
   return raw;
@@ -174,8 +175,8 @@ template <table::PlainKey Key, table::Plain Value>
 class Table : public table::Keyed<Key, table::One<Value>> {
  public:
   /// Errors: data_missing (no such table), invalid_value (another kind of table, or other types).
-  [[nodiscard]] static Result<Table> open(Host& host, std::string_view name) {
-    PCN_ASSIGN(auto raw, (table::open_keyed<Key, Value>(host, name, false)));
+  [[nodiscard]] static Result<Table> open(Host& host, std::string_view name, const Program& program = {}) {
+    PCN_ASSIGN(auto raw, (table::open_keyed<Key, Value>(host, name, program, false)));
     return Table(std::move(raw));
   }
 
@@ -188,8 +189,8 @@ template <table::PlainKey Key, table::Plain Value>
 class PerCpuTable : public table::Keyed<Key, table::PerCpu<Value>> {
  public:
   /// Errors: as Table.
-  [[nodiscard]] static Result<PerCpuTable> open(Host& host, std::string_view name) {
-    PCN_ASSIGN(auto raw, (table::open_keyed<Key, Value>(host, name, true)));
+  [[nodiscard]] static Result<PerCpuTable> open(Host& host, std::string_view name, const Program& program = {}) {
+    PCN_ASSIGN(auto raw, (table::open_keyed<Key, Value>(host, name, program, true)));
     return PerCpuTable(std::move(raw));
   }
 
@@ -202,8 +203,8 @@ template <table::Plain Value>
 class Queue {
  public:
   /// Errors: as Table.
-  [[nodiscard]] static Result<Queue> open(Host& host, std::string_view name) {
-    PCN_ASSIGN(auto raw, table::open_keyless<Value>(host, name, TableInfo::Kind::queue, "queue or stack"));
+  [[nodiscard]] static Result<Queue> open(Host& host, std::string_view name, const Program& program = {}) {
+    PCN_ASSIGN(auto raw, table::open_keyless<Value>(host, name, program, TableInfo::Kind::queue, "queue or stack"));
     return Queue(std::move(raw));
   }
   /// Errors: limit_exceeded when it is full.
@@ -233,8 +234,8 @@ template <table::PlainKey Value>
 class Bloom {
  public:
   /// Errors: as Table.
-  [[nodiscard]] static Result<Bloom> open(Host& host, std::string_view name) {
-    PCN_ASSIGN(auto raw, table::open_keyless<Value>(host, name, TableInfo::Kind::bloom, "bloom filter"));
+  [[nodiscard]] static Result<Bloom> open(Host& host, std::string_view name, const Program& program = {}) {
+    PCN_ASSIGN(auto raw, table::open_keyless<Value>(host, name, program, TableInfo::Kind::bloom, "bloom filter"));
     return Bloom(std::move(raw));
   }
   [[nodiscard]] Result<> add(const Value& value) { return raw_->push(table::bytes_of(value)); }

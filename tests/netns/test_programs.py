@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cubes of several programs, through control planes in the daemon and in a process of their own. The service is programs/."""
+
+import pytest
+
+from daemon import BUILD
+from network import eventually
+from remote import RemoteService
+
+PACKAGES = BUILD / "tests/packages"
+HEAD = "#include <polycube/slave.h>\n"
+HANDLER = "static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md)\n"
+FORWARD = HEAD + HANDLER + "{\n\treturn pcn_pkt_redirect(ctx, md, md->in_port ^ 1);\n}\n"
+DROP = HEAD + HANDLER + "{\n\treturn RX_DROP;\n}\n"
+
+
+@pytest.fixture(params=["in-process", "remote"])
+def daemon(lab, request):
+    if request.param == "remote":
+        running = lab.daemon(remote=True)
+        RemoteService(lab, running, package=PACKAGES / "programs").start()
+    else:
+        running = lab.daemon(services=[PACKAGES])
+    yield running
+    if running.running():
+        assert running.stop() == 0
+        running.assert_nothing_left()
+
+
+def edit(daemon, method, where, body=None, expected=(201, 204)):
+    reply = daemon.data(method, where, body)
+    assert reply.status in (expected if isinstance(expected, tuple) else (expected,)), reply.text
+    return reply
+
+
+def act(daemon, cube, action, **leaves):
+    """The output of an action, or its error."""
+    reply = daemon.data("POST", f"programs:programs={cube}/{action}", {"programs:input": leaves})
+    if reply.status == 200:
+        return reply.json["programs:output"]
+    return None if reply.status == 204 else reply.error
+
+
+def state(daemon, cube):
+    return daemon.data("GET", f"programs:programs={cube}").json["programs:programs"][0]
+
+
+def count(daemon, table, cube="c", **program):
+    return int(act(daemon, cube, "count", table=table, **program)["packets"])
+
+
+@pytest.fixture
+def pair(lab, daemon):
+    """Two stations with a cube between them."""
+
+    def make(hook="TC"):
+        a, b = lab.station("a"), lab.station("b")
+        daemon.do(f"programs add c type={hook}")
+        daemon.do(f"c ports add p1 peer={a.port}")
+        daemon.do(f"c ports add p2 peer={b.port}")
+        a.neighbours(b)
+        b.neighbours(a)
+        a.ping(b)
+        return a, b
+
+    return make
+
+
+def test_slaves_come_and_go(daemon, pair, hook):
+    a, b = pair(hook)
+    assert act(daemon, "c", "add", program="step") == {"index": 1}
+    assert act(daemon, "c", "add", program="step", direction="egress") == {"index": 1}
+    assert act(daemon, "c", "add", program="step", index=9) == {"index": 9}
+    daemon.do("c set first=1 last=1")
+    a.ping(b, count=5)
+    assert count(daemon, "steps", index=1) == 10
+    assert count(daemon, "steps", index=1, direction="egress") == 10
+    assert count(daemon, "total") == 10 and count(daemon, "everybody", index=9) == 20
+    assert act(daemon, "c", "remove", index=1) is None
+    assert not a.reaches(b)
+    daemon.do("c set first=9")
+    a.ping(b)
+    assert act(daemon, "c", "count", table="steps", index=1)["error-message"].endswith("ingress program 1 has no table steps")
+    assert "has no ingress program 1" in act(daemon, "c", "remove", index=1)["error-message"]
+    assert "cannot be removed" in act(daemon, "c", "remove", index=0)["error-message"]
+    assert "has ingress program 9 already" in act(daemon, "c", "add", program="step", index=9)["error-message"]
+    assert "has no program walk" in act(daemon, "c", "add", program="walk")["error-message"]
+    assert "there is no object for" in act(daemon, "c", "add")["error-message"]
+    a.ping(b)
+
+
+@pytest.mark.parametrize("kind", ["TC", "XDP_DRV"])
+def test_thousand_reloads_from_a_timer_lose_nothing(lab, daemon, pair, kind):
+    a, b = pair(kind)
+    act(daemon, "c", "add", program="step")
+    daemon.do("c set first=1")
+    there, back = lab.flow(a, b), lab.ping(b, a, count=100000, interval=0.002)
+    assert act(daemon, "c", "churn", times=500) is None  # the slave and the master
+    # Meanwhile the cube is rewired and changed as well.
+    for number in range(10):
+        daemon.do(f"c ports add x{number}")
+        daemon.do(f"c ports del x{number}")
+    eventually(lambda: state(daemon, "c").get("reloads") == 500, "500 reloads", timeout=120)
+    sent, lost, duplicated = there.stop()
+    assert sent > 100 and (lost, duplicated) == (0, 0)
+    back.process.send_signal(2)
+    pings, lost = back.result()
+    assert pings > 10 and lost == 0
+    assert count(daemon, "steps", index=1) == count(daemon, "total") > sent
+    assert "timer failed" not in daemon.log_text()
+
+
+def test_an_object_of_any_file(daemon, pair):
+    a, b = pair()
+    assert act(daemon, "c", "add", object=str(PACKAGES / "programs/step")) == {"index": 1}
+    daemon.do("c set first=1")
+    a.ping(b)
+    assert "is no slave" in act(daemon, "c", "add", object=str(PACKAGES / "programs/programs"))["error-message"]
+    assert "is a slave" in act(daemon, "c", "reload", object=str(PACKAGES / "programs/step"))["error-message"]
+    assert act(daemon, "c", "reload", object=str(PACKAGES / "programs/programs")) is None
+    refused = act(daemon, "c", "reload", object=str(PACKAGES / "sample/sample"))
+    assert refused["error-tag"] == "operation-not-supported" and "polycube/controller.h" in refused["error-message"]
+    a.ping(b)
+
+
+# ---- with transactions -----------------------------------------------------------------------------------------------
+
+def slaves(daemon, cube):
+    """Indexes of the cube's slaves, among the first few."""
+    return [index for index in range(1, 6) if "packets" in act(daemon, cube, "count", table="steps", index=index)]
+
+
+def cube(name, *indexes, **leaves):
+    return {"name": name, "slave": [{"index": index, "program": "step"} for index in indexes], **leaves}
+
+
+def test_commit_changes_programs(daemon):
+    edit(daemon, "POST", "", {"programs:programs": [cube("c", 1, 3)]})
+    assert slaves(daemon, "c") == [1, 3]
+    daemon.do("c slave add 2 program=step")
+    daemon.do("c slave 1 set program=step")
+    daemon.do("c slave del 3")
+    assert slaves(daemon, "c") == [1, 2]
+    daemon.do("c slave del 1")
+    assert slaves(daemon, "c") == [2]
+
+
+def test_what_a_commit_that_fails_did_is_taken_back(daemon):
+    edit(daemon, "POST", "", {"programs:programs": [cube("c", 1, 3)]})
+    before = daemon.configuration()
+    reply = edit(daemon, "PUT", "programs:programs=c", {"programs:programs": [cube("c", 2, failing="no")]}, 409)
+    assert reply.error["error-message"] == "no"
+    assert daemon.configuration() == before and slaves(daemon, "c") == [1, 3]
+    # A program that does not exist, after one that does.
+    reply = edit(daemon, "PATCH", "", {"programs:programs": [
+        {"name": "c", "slave": [{"index": 2, "program": "step"}, {"index": 4, "program": "walk"}]}]}, 409)
+    assert "has no program walk" in reply.error["error-message"]
+    assert daemon.configuration() == before and slaves(daemon, "c") == [1, 3]
+
+
+def test_a_commit_that_is_taken_back_takes_its_programs_with_it(daemon):
+    edit(daemon, "POST", "", {"programs:programs": [cube("a", 1), cube("z")]})
+    before = daemon.configuration()
+    edit(daemon, "PATCH", "", {"programs:programs": [
+        cube("a", 1, 2), cube("m", 1), cube("z", 5, failing="no")]}, 409)
+    assert daemon.configuration() == before
+    assert slaves(daemon, "a") == [1] and slaves(daemon, "z") == []
+    assert "cannot take back" not in daemon.log_text()
+
+
+# ---- C source --------------------------------------------------------------------------------------------------------
+
+def test_reload_from_source(daemon, pair, hook):
+    a, b = pair(hook)
+    assert act(daemon, "c", "add", source=FORWARD) == {"index": 1}
+    daemon.do("c set first=1")
+    a.ping(b)
+    assert act(daemon, "c", "reload", index=1, source=DROP) is None
+    assert not a.reaches(b)
+    assert act(daemon, "c", "reload", index=1, source=FORWARD) is None
+    a.ping(b)
+
+
+def test_source_that_is_wrong_changes_nothing(daemon, pair):
+    a, b = pair()
+    act(daemon, "c", "add", source=FORWARD)
+    daemon.do("c set first=1")
+
+    def refused(source):
+        error = act(daemon, "c", "reload", index=1, source=source)
+        a.ping(b, count=1)
+        return error
+
+    error = refused(HEAD + HANDLER + "{\n\treturn nothing;\n}\n")
+    assert error["error-tag"] == "invalid-value"
+    assert "source:4:9: error: use of undeclared identifier 'nothing'" in error["error-message"]
+    assert "1 error generated" in error["error-info"]["polycube:detail"]
+    error = refused('#include "/etc/shadow"\n')
+    assert "'/etc/shadow' file not found" in error["error-message"] and "root:" not in str(error)
+    # What compiles, but the kernel refuses.
+    error = refused(HEAD + HANDLER + "{\n\treturn *(char *)(long)ctx->data;\n}\n")
+    assert "invalid access to packet" in error["error-message"] and "ctx->data_end" in error["error-message"]
+    assert "polycube:verifier-log" in error["error-info"]
+    assert "is no slave" in refused("#include <polycube/cube.h>\n" + HANDLER + "{\n\treturn RX_DROP;\n}\n")["error-message"]
