@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
 #include <cstring>
 #include <limits>
 #include <string_view>
+
+#include "engine/table_field.h"
+#include "engine/table_match.h"
 
 namespace polycube::engine {
 
@@ -18,25 +19,6 @@ using model::LeafType;
 using Kind = bpf::Layout::Kind;
 
 namespace {
-
-// ---- integers in memory ----
-
-/// What is not declared big-endian lies in the order of the machine, for which the eBPF object was compiled.
-bool most_significant_first(bool big_endian) { return big_endian || std::endian::native == std::endian::big; }
-
-std::uint64_t load_word(const std::byte* from, std::uint32_t size, bool big_endian) {
-  std::uint64_t value = 0;
-  for (std::uint32_t i = 0; i < size; ++i) {
-    std::uint32_t at = most_significant_first(big_endian) ? i : size - 1 - i;
-    value = value << 8 | std::to_integer<std::uint64_t>(from[at]);
-  }
-  return value;
-}
-
-void store_word(std::byte* to, std::uint32_t size, bool big_endian, std::uint64_t value) {
-  for (std::uint32_t i = 0; i < size; ++i, value >>= 8)
-    to[most_significant_first(big_endian) ? size - 1 - i : i] = static_cast<std::byte>(value & 0xff);
-}
 
 struct Range {
   std::int64_t low;
@@ -64,51 +46,6 @@ bool store(const CellPlace& place, std::span<std::byte> element, bool negative, 
 }
 
 // ---- fitting ----
-
-std::string_view type_name(LeafType type) {
-  switch (type) {
-    case LeafType::integer: return "integer";
-    case LeafType::boolean: return "boolean";
-    case LeafType::enumeration: return "enumeration";
-    case LeafType::bits: return "bits";
-    case LeafType::string: return "string";
-    case LeafType::mac: return "mac-address";
-    case LeafType::ipv4: return "ipv4-address";
-    case LeafType::ipv6: return "ipv6-address";
-    case LeafType::ipv4_prefix: return "ipv4-prefix";
-    case LeafType::ipv6_prefix: return "ipv6-prefix";
-    case LeafType::port: return "port";
-  }
-  return "unknown type";
-}
-
-std::string describe(const bpf::Layout& field) { return fmt::format("{} ({} bytes)", field.name, field.size); }
-
-tl::unexpected<Error> misfit(const LeafBinding& leaf, const bpf::Layout& field, std::string_view needs) {
-  return fail(ErrorCode::invalid_value, "leaf {}: a {} does not fit the field {}, which is {}; it needs {}", leaf.name,
-              type_name(leaf.type), leaf.field, describe(field), needs);
-}
-
-/// Whether the field is `size` bytes of address: a byte array, an integer of the size, or a struct or union around one.
-bool holds_address(const bpf::Layout& field, std::uint32_t size) {
-  if (field.size != size) return false;
-  if (field.kind == Kind::bytes || field.kind == Kind::integer) return true;
-  if (field.kind != Kind::structure) return false;
-  return std::any_of(field.members.begin(), field.members.end(), [&](const bpf::Layout::Member& member) {
-    return member.offset == 0 && holds_address(member.layout, size);
-  });
-}
-
-std::uint32_t address_size(LeafType type) { return type == LeafType::ipv4 || type == LeafType::ipv4_prefix ? 4 : 16; }
-
-CellPlace place_at(const bpf::Layout& field, std::uint32_t offset) {
-  CellPlace place;
-  place.offset = place.address = offset;
-  place.extent = field.size;
-  place.is_signed = field.is_signed;
-  place.big_endian = field.big_endian;
-  return place;
-}
 
 /// A struct of two members: the address, then its length; the other way around where the types leave no doubt.
 Result<CellPlace> fit_prefix(const LeafBinding& leaf, const bpf::Layout& field, std::uint32_t offset) {
@@ -149,16 +86,6 @@ Result<CellPlace> fit_bits(const LeafBinding& leaf, const bpf::Layout& field, st
 }
 
 // ---- text to memory ----
-
-tl::unexpected<Error> bad_value(const LeafBinding& leaf, std::string_view text, std::string_view reason) {
-  return fail(ErrorCode::invalid_value, "{} is not a valid value of {}: {}", text, leaf.name, reason);
-}
-
-template <typename T>
-bool parse(std::string_view text, T& value) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
 
 Result<> encode_integer(const LeafBinding& leaf, const CellPlace& place, std::string_view text,
                         std::span<std::byte> element) {
@@ -216,8 +143,6 @@ int hex_digit(char c) {
   return -1;
 }
 
-constexpr std::uint32_t mac_size = 6;
-
 Result<> encode_mac(const LeafBinding& leaf, const CellPlace& place, std::string_view text,
                     std::span<std::byte> element) {
   bool valid = text.size() == mac_size * 3 - 1;
@@ -240,14 +165,6 @@ Result<> encode_address(const LeafBinding& leaf, const CellPlace& place, const s
   return bad_value(leaf, text, v4 ? "it is not an IPv4 address" : "it is not an IPv6 address");
 }
 
-/// Clears the bits behind the prefix: two texts of one prefix must be one key.
-void mask(std::byte* address, std::uint32_t size, unsigned length) {
-  for (std::uint32_t i = 0; i < size; ++i) {
-    unsigned bits = std::clamp<int>(static_cast<int>(length) - static_cast<int>(i * 8), 0, 8);
-    address[i] &= static_cast<std::byte>(0xff << (8 - bits));
-  }
-}
-
 Result<> encode_prefix(const LeafBinding& leaf, const CellPlace& place, const std::string& text,
                        std::span<std::byte> element) {
   std::uint32_t size = address_size(leaf.type);
@@ -256,7 +173,7 @@ Result<> encode_prefix(const LeafBinding& leaf, const CellPlace& place, const st
   if (slash == std::string::npos || !parse(std::string_view(text).substr(slash + 1), length) || length > size * 8)
     return bad_value(leaf, text, fmt::format("it is not an address with a prefix length of 0 to {}", size * 8));
   PCN_TRY(encode_address(leaf, place, text.substr(0, slash), element));
-  mask(element.data() + place.address, size, length);
+  clear_host_bits(element.data() + place.address, size, length);
   store_word(element.data() + place.length.offset, place.length.size, place.length.big_endian,
              length + place.length.bias);
   return {};
@@ -334,9 +251,7 @@ std::string decode_mac(const CellPlace& place, std::span<const std::byte> elemen
 }
 
 std::string decode_address(const LeafBinding& leaf, const std::byte* address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(address_size(leaf.type) == 4 ? AF_INET : AF_INET6, address, text.data(), text.size());
-  return text.data();
+  return address_text(address, address_size(leaf.type));
 }
 
 std::optional<std::string> decode_prefix(const LeafBinding& leaf, const CellPlace& place,
@@ -347,11 +262,17 @@ std::optional<std::string> decode_prefix(const LeafBinding& leaf, const CellPlac
   if (length > size * 8) return std::nullopt;
   std::array<std::byte, 16> address{};
   std::memcpy(address.data(), element.data() + place.address, size);
-  mask(address.data(), size, static_cast<unsigned>(length));
+  clear_host_bits(address.data(), size, static_cast<unsigned>(length));
   return decode_address(leaf, address.data()) + '/' + std::to_string(length);
 }
 
 }  // namespace
+
+std::string address_text(const std::byte* address, std::uint32_t size) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(size == 4 ? AF_INET : AF_INET6, address, text.data(), text.size());
+  return text.data();
+}
 
 bool is_prefix(LeafType type) { return type == LeafType::ipv4_prefix || type == LeafType::ipv6_prefix; }
 
@@ -387,6 +308,8 @@ Result<CellPlace> fit(const LeafBinding& leaf, const bpf::Layout& field, std::ui
       break;
     case LeafType::ipv4_prefix:
     case LeafType::ipv6_prefix: return fit_prefix(leaf, field, offset);
+    case LeafType::ip: return misfit(leaf, field, "a field in a value and in a mask");
+    case LeafType::range: return fit_range(leaf, field, offset);
     case LeafType::port:
       if (field.kind != Kind::integer) return misfit(leaf, field, "an integer for the port's index");
       break;
@@ -404,6 +327,7 @@ Result<CellPlace> fit_lpm_prefix(const LeafBinding& leaf, const bpf::Layout& fie
 
 Result<> encode_cell(const LeafBinding& leaf, const CellPlace& place, const std::string& text, const PortNames& ports,
                      std::span<std::byte> element) {
+  if (place.mask) return encode_masked(leaf, place, text, ports, element);
   switch (leaf.type) {
     case LeafType::integer: return encode_integer(leaf, place, text, element);
     case LeafType::boolean:
@@ -418,6 +342,8 @@ Result<> encode_cell(const LeafBinding& leaf, const CellPlace& place, const std:
     case LeafType::ipv6: return encode_address(leaf, place, text, element);
     case LeafType::ipv4_prefix:
     case LeafType::ipv6_prefix: return encode_prefix(leaf, place, text, element);
+    case LeafType::range: return encode_range(leaf, place, text, element);
+    case LeafType::ip: break;
     case LeafType::port: return encode_port(leaf, place, text, ports, element);
   }
   return bad_value(leaf, text, "its type cannot be converted");
@@ -425,6 +351,7 @@ Result<> encode_cell(const LeafBinding& leaf, const CellPlace& place, const std:
 
 std::optional<std::string> decode_cell(const LeafBinding& leaf, const CellPlace& place,
                                        std::span<const std::byte> element, const PortNames& ports) {
+  if (place.mask) return decode_masked(leaf, place, element, ports);
   switch (leaf.type) {
     case LeafType::integer: return integer_text(place, load(place, element));
     case LeafType::boolean: return load(place, element) != 0 ? "true" : "false";
@@ -436,6 +363,8 @@ std::optional<std::string> decode_cell(const LeafBinding& leaf, const CellPlace&
     case LeafType::ipv6: return decode_address(leaf, element.data() + place.address);
     case LeafType::ipv4_prefix:
     case LeafType::ipv6_prefix: return decode_prefix(leaf, place, element);
+    case LeafType::range: return decode_range(place, element);
+    case LeafType::ip: break;
     case LeafType::port: {
       std::uint64_t index = load(place, element);
       if (index > std::numeric_limits<std::uint16_t>::max() || !ports.name) return std::nullopt;

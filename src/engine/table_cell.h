@@ -33,8 +33,9 @@ struct CellPlace {
     std::uint32_t offset = 0;
     std::uint32_t size = 0;
     bool big_endian = false;
-    std::uint32_t bias = 0;  ///< bits of an LPM key in front of the address, which its length counts too
-  } length;                  ///< of a prefix
+    std::uint32_t bias = 0;           ///< bits of an LPM key in front of the address, which its length counts too
+  } length;                           ///< of a prefix; last number of a range; IP version of an ip-match
+  std::optional<std::uint32_t> mask;  ///< offset of the same field in the mask (table_match.h)
 };
 
 [[nodiscard]] bool is_prefix(model::LeafType type);
@@ -56,6 +57,9 @@ struct CellPlace {
 
 /// Integer in the field, sign-extended to 64 bits where the field is signed.
 [[nodiscard]] std::uint64_t load(const CellPlace& place, std::span<const std::byte> element);
+
+/// Text of the 4 or 16 bytes of an IP address.
+[[nodiscard]] std::string address_text(const std::byte* address, std::uint32_t size);
 
 /// Decimal text of what load() gave, or of a sum of such.
 [[nodiscard]] std::string integer_text(const CellPlace& place, std::uint64_t value);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/table_cell.h"
+#include "engine/table_match.h"
 
 namespace polycube::engine {
 
@@ -15,7 +16,8 @@ using model::LeafType;
 
 struct TableCodec::Cell {
   LeafBinding leaf;
-  CellPlace place;
+  CellPlace place;                  ///< what is read
+  std::optional<CellPlace> masked;  ///< of a range: written as well
 
   [[nodiscard]] bool written() const { return leaf.config && !leaf.age; }
   [[nodiscard]] bool summed() const { return !leaf.config && !leaf.key && !leaf.age && leaf.type == LeafType::integer; }
@@ -32,6 +34,19 @@ const bpf::Layout::Member* find_member(const bpf::Layout& layout, const std::str
   auto found = std::find_if(layout.members.begin(), layout.members.end(),
                             [&](const bpf::Layout::Member& member) { return member.name == name; });
   return found != layout.members.end() ? &*found : nullptr;
+}
+
+/// The leaf's field in the members `value` and `mask` of `layout`, which are of one type; nullopt when it has none.
+Result<std::optional<CellPlace>> place_masked_leaf(const LeafBinding& leaf, const bpf::Layout& layout) {
+  const auto* value = find_member(layout, "value");
+  const auto* mask = find_member(layout, "mask");
+  if (leaf.age || !value || !mask || value->layout.name != mask->layout.name || value->layout.size != mask->layout.size)
+    return std::nullopt;
+  const auto* member = find_member(value->layout, leaf.field);
+  if (member == nullptr) return std::nullopt;
+  PCN_ASSIGN(CellPlace place,
+             fit_masked(leaf, member->layout, value->offset + member->offset, mask->offset + member->offset));
+  return place;
 }
 
 /// Looks a leaf's place up in `layout`, of which `alone` says that it holds no other leaf.
@@ -89,6 +104,15 @@ Result<> check_shape(const model::TableBinding& binding, const TableCodec::Shape
   return {};
 }
 
+Result<> encode_at(const LeafBinding& leaf, const CellPlace& place, const std::optional<std::string>& text,
+                   const PortNames& ports, std::span<std::byte> value) {
+  std::memset(value.data() + place.offset, 0, place.extent);
+  if (place.mask) std::memset(value.data() + *place.mask, 0, place.extent);
+  if (text) return encode_cell(leaf, place, *text, ports, value);
+  encode_absent(leaf, place, value);
+  return {};
+}
+
 bool overlap(const CellPlace& a, const CellPlace& b) {
   return a.offset < b.offset + b.extent && b.offset < a.offset + a.extent;
 }
@@ -108,20 +132,9 @@ Result<TableCodec> TableCodec::make(const model::TableBinding& binding, Shape sh
   TableCodec codec;
   codec.shape_ = std::move(shape);
   for (const LeafBinding& leaf : binding.leaves) {
-    const bpf::Layout& layout = leaf.key ? codec.shape_.key : codec.shape_.value;
-    auto place = leaf.key && codec.shape_.lpm ? place_lpm_leaf(leaf, layout, keys == 1)
-                                              : place_leaf(leaf, layout, (leaf.key ? keys : others) == 1);
-    if (!place) return fail_with(std::move(place).error(), context);
-    Cell cell{leaf, std::move(*place)};
-    if (cell.place.offset + cell.place.extent > layout.size)
-      return fail(ErrorCode::invalid_value, "{}: leaf {}: field {} lies outside of {}", context, leaf.name, leaf.field,
-                  layout.name);
-    // Two leaves that are written to the same bytes would silently overwrite each other.
-    for (const Cell& other : codec.cells_)
-      if (other.leaf.key == leaf.key && other.written() && cell.written() && overlap(other.place, cell.place))
-        return fail(ErrorCode::invalid_value, "{}: leaves {} and {} share bytes of {}", context, other.leaf.name,
-                    leaf.name, layout.name);
-    codec.cells_.push_back(std::move(cell));
+    auto cell = codec.make_cell(leaf, (leaf.key ? keys : others) == 1);
+    if (!cell) return fail_with(std::move(cell).error(), context);
+    codec.cells_.push_back(std::move(*cell));
   }
   if (codec.shape_.lpm)
     for (const Cell& cell : codec.cells_)
@@ -131,6 +144,30 @@ Result<TableCodec> TableCodec::make(const model::TableBinding& binding, Shape sh
                       "{}: field {} must be the last of {}, as the prefix of an LPM key ends it", context,
                       prefix.leaf.field, codec.shape_.key.name);
   return codec;
+}
+
+Result<TableCodec::Cell> TableCodec::make_cell(const LeafBinding& leaf, bool alone) const {
+  const bpf::Layout& layout = leaf.key ? shape_.key : shape_.value;
+  std::optional<CellPlace> masked;
+  if (!leaf.key) {
+    PCN_ASSIGN(masked, place_masked_leaf(leaf, layout));
+  }
+  Cell cell{leaf, {}, {}};
+  if (masked && leaf.type != LeafType::range) {
+    cell.place = *masked;
+  } else {
+    PCN_ASSIGN(cell.place,
+               leaf.key && shape_.lpm ? place_lpm_leaf(leaf, layout, alone) : place_leaf(leaf, layout, alone));
+    cell.masked = masked;
+  }
+  if (cell.place.offset + cell.place.extent > layout.size)
+    return fail(ErrorCode::invalid_value, "leaf {}: field {} lies outside of {}", leaf.name, leaf.field, layout.name);
+  // Two leaves that are written to the same bytes would silently overwrite each other.
+  for (const Cell& other : cells_)
+    if (other.leaf.key == leaf.key && other.written() && cell.written() && overlap(other.place, cell.place))
+      return fail(ErrorCode::invalid_value, "leaves {} and {} share bytes of {}", other.leaf.name, leaf.name,
+                  layout.name);
+  return cell;
 }
 
 std::size_t TableCodec::key_size() const { return shape_.key.size; }
@@ -158,8 +195,8 @@ Result<> TableCodec::encode_value(const model::Row& row, const PortNames& ports,
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     const Cell& cell = cells_[i];
     if (cell.leaf.key || !cell.written()) continue;
-    std::memset(value.data() + cell.place.offset, 0, cell.place.extent);
-    if (row[i]) PCN_TRY(encode_cell(cell.leaf, cell.place, *row[i], ports, value));
+    PCN_TRY(encode_at(cell.leaf, cell.place, row[i], ports, value));
+    if (cell.masked) PCN_TRY(encode_at(cell.leaf, *cell.masked, row[i], ports, value));
   }
   return {};
 }
@@ -184,7 +221,8 @@ std::optional<model::Row> TableCodec::decode(std::span<const std::byte> key, std
       continue;
     }
     row.push_back(decode_cell(cell.leaf, cell.place, cell.leaf.key ? key : value, ports));
-    bool meaningless = !row.back() && (cell.leaf.key || cell.leaf.type == LeafType::port);
+    bool meaningless =
+        !row.back() && (cell.leaf.key || (cell.leaf.type == LeafType::port && !is_absent(cell.place, value)));
     if (meaningless) return std::nullopt;
   }
   return row;
@@ -210,7 +248,8 @@ bool TableCodec::follows_port(std::span<const std::byte> key, std::span<const st
   return std::any_of(cells_.begin(), cells_.end(), [&](const Cell& cell) {
     if (!cell.leaf.follows || cell.leaf.type != LeafType::port) return false;
     std::span<const std::byte> element = cell.leaf.key ? key : value;
-    return element.size() >= cell.place.offset + cell.place.extent && load(cell.place, element) == port;
+    return element.size() >= cell.place.offset + cell.place.extent && !is_absent(cell.place, element) &&
+           load(cell.place, element) == port;
   });
 }
 

@@ -51,7 +51,7 @@ class TableCodec {
   [[nodiscard]] std::size_t value_size() const;  ///< of one CPU
 
   /// Writes one row. `value` may hold the element's current content: only bound fields are set (leaf bindings share an
-  /// element). Absent leaves are written as zero. Config false leaves are skipped.
+  /// element). Absent leaves are written as zero, absent ranges as all numbers. Config false leaves are skipped.
   /// Errors: invalid_value (a number that does not fit the field, a string too long for its array, an unknown port).
   [[nodiscard]] Result<> encode_key(const model::Row& row, const PortNames& ports, std::span<std::byte> key) const;
   [[nodiscard]] Result<> encode_value(const model::Row& row, const PortNames& ports, std::span<std::byte> value) const;
@@ -71,6 +71,8 @@ class TableCodec {
  private:
   struct Cell;
   TableCodec() = default;
+  /// `alone`: no other leaf is in the same struct.
+  [[nodiscard]] Result<Cell> make_cell(const model::LeafBinding& leaf, bool alone) const;
   std::vector<Cell> cells_;
   Shape shape_;
 };

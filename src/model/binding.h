@@ -26,6 +26,8 @@ enum class LeafType {
   ipv6,         ///< inet:ipv6-address (without zone)
   ipv4_prefix,  ///< inet:ipv4-prefix, "a.b.c.d/len"
   ipv6_prefix,  ///< inet:ipv6-prefix
+  ip,           ///< pcn:ip-match: an address or a prefix, IPv4 or IPv6
+  range,        ///< pcn:port-range: "first-last" or one number
   port,         ///< a leafref to the name of a port of the same cube; a port index in the table
 };
 

@@ -38,6 +38,15 @@ LeafType string_type(const lysc_node* leaf) {
   return type;
 }
 
+/// What a union is in a table: only those of polycube-base have a meaning there.
+std::optional<LeafType> union_type(const lysc_node* leaf) {
+  for (const auto& name : typedefs(leaf)) {
+    if (name == "polycube-base:ip-match") return LeafType::ip;
+    if (name == "polycube-base:port-range") return LeafType::range;
+  }
+  return std::nullopt;
+}
+
 bool is_port_name(const lysc_node* leaf) {
   const lysc_node* list = data_parent(leaf);
   const lysc_node* cube = list ? data_parent(list) : nullptr;
@@ -224,8 +233,13 @@ class Deriver {
         add_enumerators(leaf, reinterpret_cast<const lysc_type_bits*>(type)->bits, true);
         return {};
       default:
+        if (const auto known = union_type(source); type->basetype == LY_TYPE_UNION && known) {
+          leaf.type = *known;
+          return {};
+        }
         return impossible(node,
-                          "a leaf of this type cannot be in a table (unions, decimal64, identityref, binary, empty)");
+                          "a leaf of this type cannot be in a table (unions but pcn:ip-match and pcn:port-range, "
+                          "decimal64, identityref, binary, empty)");
     }
   }
 

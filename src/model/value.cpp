@@ -115,6 +115,8 @@ const char* known_typedef(const lysc_node* leaf) {
       {"ietf-inet-types:ip-address", "an IPv4 or IPv6 address"},
       {"ietf-inet-types:ip-address-no-zone", "an IPv4 or IPv6 address"},
       {"ietf-inet-types:ip-prefix", "an IPv4 or IPv6 prefix such as 10.0.0.0/24"},
+      {"polycube-base:ip-match", "an IPv4 or IPv6 address or prefix such as 10.0.0.1, 10.0.0.0/24 or 2001:db8::/32"},
+      {"polycube-base:port-range", "a port number of 0 to 65535, or a range of them such as 1000-2000"},
       {"ietf-inet-types:host", "a host name or an IP address"},
       {"ietf-inet-types:domain-name", "a domain name"},
   };

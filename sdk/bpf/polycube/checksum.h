@@ -14,13 +14,12 @@
  *
  * They return 0 or a negative error, and on TC end the life of all pointers into the packet.
  *
- * Included after cube.h by the cubes that need it.
+ * Included after cube.h or transparent.h by the cubes that need it.
  */
 #ifndef POLYCUBE_CHECKSUM_H
 #define POLYCUBE_CHECKSUM_H
 
 #include <linux/errno.h>
-#include <polycube/cube.h>
 #include <polycube/parse.h>
 
 /* Difference of the sums over two blocks, whose sizes are multiples of 4; either may be empty (NULL, 0). */

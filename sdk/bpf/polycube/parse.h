@@ -24,7 +24,7 @@
  * Sources: IEEE Std 802.1Q-2022, 9; RFC 826 (ARP), 791 (IPv4), 1858 (fragments that cut the transport header off),
  * 8200 (IPv6), 2675 (jumbograms), 6946 (atomic fragments), 7112 (first fragments have all headers), 4302 (AH).
  *
- * Included after cube.h by the cubes that need it.
+ * Included after cube.h or transparent.h by the cubes that need it.
  */
 #ifndef POLYCUBE_PARSE_H
 #define POLYCUBE_PARSE_H
