@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <future>
+#include <thread>
 
 namespace polycube::bpf {
 
@@ -154,6 +156,28 @@ Result<> Map::for_each(const std::function<void(std::span<const std::byte>, std:
     key = next;
     if (auto value = lookup(key)) visit(key, *value);
   }
+  return {};
+}
+
+Result<> Map::set_inner(std::uint32_t index, const Map& inner) const {
+  bpf_map_info known{};
+  __u32 size = sizeof(known);
+  if (bpf_obj_get_info_by_fd(inner.fd(), &known, &size) < 0) return map_error(errno, inner.info(), "identify");
+  PCN_ASSIGN(Fd outer, Fd::duplicate(fd()));
+  PCN_ASSIGN(Fd element, Fd::duplicate(inner.fd()));
+  // The kernel changes the element at once, but answers when no program uses the old map any more: 10 ms later.
+  std::promise<int> promise;
+  std::future<int> answer = promise.get_future();
+  std::thread([outer = std::move(outer), element = std::move(element), index, promise = std::move(promise)]() mutable {
+    const int value = element.get();
+    promise.set_value(bpf_map_update_elem(outer.get(), &index, &value, 0) < 0 ? errno : 0);
+  }).detach();
+  while (answer.wait_for(std::chrono::microseconds(20)) != std::future_status::ready) {
+    __u32 now = 0;  // read as an id
+    if (bpf_map_lookup_elem(fd(), &index, &now) == 0 && now == known.id) return {};
+  }
+  const int error = answer.get();
+  if (error != 0) return map_error(error, info_, "write");
   return {};
 }
 

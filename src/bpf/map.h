@@ -77,6 +77,9 @@ class Map {
   [[nodiscard]] Result<> set(std::uint32_t index, const Value& value) const {
     return update(std::as_bytes(std::span(&index, 1)), std::as_bytes(std::span(&value, 1)));
   }
+  /// For maps of maps: puts `inner` there. Programs find it when this returns; the kernel keeps what was there before for
+  /// those that have it already.
+  [[nodiscard]] Result<> set_inner(std::uint32_t index, const Map& inner) const;
   [[nodiscard]] Result<> erase(std::uint32_t index) const { return remove(std::as_bytes(std::span(&index, 1))); }
 
  private:

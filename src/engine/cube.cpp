@@ -164,6 +164,13 @@ Result<bpf::LoadedObject> Cube::load_object(Loading& loading, Family family, bpf
   }
   PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
   PCN_TRY(keep_tables(loading, object, family, std::exchange(loaded.maps, {})));
+  for (const auto& [name, use] : tables)
+    if (const auto set = tables.find(rule_set_name(name)); set != tables.end() && use->table()->rule_set() == nullptr) {
+      const std::shared_ptr<Table>& slot = set->second->table();
+      if (auto checked = check_rule_set(use->table()->map().info(), slot->map().info()); !checked)
+        return fail_with(checked.error(), object.path().string());
+      use->table()->add_rule_set(slot);
+    }
   return loaded;
 }
 
@@ -400,7 +407,8 @@ Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
   const BoundTable* bound = package_->table(binding);
   auto access = map(binding.table);
   if (bound == nullptr || !access) return fail(ErrorCode::data_missing, "table {} does not exist", binding.table);
-  return TableAccess{access->table->map(), *bound};  // the master keeps it as long as the cube exists
+  return TableAccess{access->table->map(), *bound,
+                     access->table->rule_set()};  // the master keeps it as long as the cube exists
 }
 
 Result<MapAccess> Cube::map(const std::string& table, const MicrocubeId& program) const {

@@ -14,12 +14,8 @@ struct MapAccess {
 
   [[nodiscard]] Result<bpf::Bytes> get(std::span<const std::byte> key) const { return table->map().lookup(key); }
   [[nodiscard]] Result<> set(std::span<const std::byte> keys, std::span<const std::byte> values,
-                             std::uint32_t count) const {
-    return table->map().update_batch(keys, values, count);
-  }
-  [[nodiscard]] Result<> remove(std::span<const std::byte> keys, std::uint32_t count) const {
-    return table->map().remove_batch(keys, count);
-  }
+                             std::uint32_t count) const;
+  [[nodiscard]] Result<> remove(std::span<const std::byte> keys, std::uint32_t count) const;
   using Visit = std::function<void(std::span<const std::byte>, std::span<const std::byte>)>;
   [[nodiscard]] Result<> for_each(const Visit& visit) const { return table->map().for_each(visit); }
   [[nodiscard]] Result<> clear() const;

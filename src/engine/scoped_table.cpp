@@ -61,6 +61,11 @@ std::string to_string(const TableShape& shape) {
                      part(shape.info.value_size, shape.value), shape.info.flags);
 }
 
+void Table::add_rule_set(std::shared_ptr<const Table> slot) {
+  slot_ = std::move(slot);
+  rule_set_ = std::make_unique<RuleSet>(map_, slot_->map());
+}
+
 Result<> Table::check(const TableShape& shape, const std::string& user) const {
   if (shape == shape_) return {};
   const std::lock_guard lock(mutex_);

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "bpf/object.h"
+#include "engine/rule_set.h"
 
 namespace polycube::engine {
 
@@ -46,6 +47,11 @@ class Table {
   [[nodiscard]] const bpf::Map& map() const { return map_; }
   [[nodiscard]] const TableShape& shape() const { return shape_; }
 
+  /// From now on it is a table of rules, whose set is in `slot`.
+  void add_rule_set(std::shared_ptr<const Table> slot);
+  /// What packets see of a table of rules; null for others.
+  [[nodiscard]] RuleSet* rule_set() const { return rule_set_.get(); }
+
   /// Whether a program that declares it so can use it. Errors: invalid_value that names `user` and one that uses it.
   [[nodiscard]] Result<> check(const TableShape& shape, const std::string& user) const;
   /// Whether nobody else uses it.
@@ -55,6 +61,8 @@ class Table {
   friend class TableUse;
   bpf::Map map_;
   TableShape shape_;
+  std::shared_ptr<const Table> slot_;
+  std::unique_ptr<RuleSet> rule_set_;
   mutable std::mutex mutex_;
   std::list<std::string> users_;
 };

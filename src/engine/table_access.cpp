@@ -24,6 +24,11 @@ std::uint64_t monotonic_now() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+/// Recorded first, it is the last that is done when everything is taken back.
+void TableAccess::publish_again(Undo* undo) const {
+  if (undo != nullptr && rule_set != nullptr) undo->add([rules = rule_set] { (void)rules->publish_all(); });
+}
+
 Result<> TableAccess::remember(std::span<const std::byte> key, Undo& undo) const {
   bpf::Bytes saved_key(key.begin(), key.end());
   auto value = map.lookup(key);
@@ -41,8 +46,11 @@ Result<> TableAccess::apply(const model::RowChanges& changes, const PortNames& b
   const std::size_t key_size = map.info().key_size;
   const std::size_t value_size = map.lookup_size();
   bpf::Bytes key(key_size);
+  bpf::Bytes removed;
+  publish_again(undo);
   for (const model::Row& row : changes.removed) {
     PCN_TRY(table.codec.encode_key(row, before, key));
+    removed.insert(removed.end(), key.begin(), key.end());
     if (undo != nullptr) PCN_TRY(remember(key, *undo));
     PCN_TRY(map.remove(key));
   }
@@ -63,8 +71,11 @@ Result<> TableAccess::apply(const model::RowChanges& changes, const PortNames& b
     PCN_TRY(table.codec.encode_value(row, after, one_value.first(map.info().value_size)));
     if (map.per_cpu()) replicate(one_value, map.info().value_size);
   }
-  if (changes.written.empty()) return {};
-  return map.update_batch(keys, values, static_cast<std::uint32_t>(changes.written.size()));
+  if (!changes.written.empty())
+    PCN_TRY(map.update_batch(keys, values, static_cast<std::uint32_t>(changes.written.size())));
+  if (rule_set == nullptr) return {};
+  keys.insert(keys.end(), removed.begin(), removed.end());
+  return rule_set->publish(keys);
 }
 
 Result<std::vector<model::Row>> TableAccess::read(const PortNames& ports, std::optional<std::uint64_t> max_age) const {
@@ -96,7 +107,8 @@ Result<std::optional<model::Row>> TableAccess::find(const model::Row& row, const
 Result<> TableAccess::remove(const model::Row& row, const PortNames& ports) const {
   bpf::Bytes key(map.info().key_size);
   PCN_TRY(table.codec.encode_key(row, ports, key));
-  return map.remove(key);
+  PCN_TRY(map.remove(key));
+  return rule_set == nullptr ? Result<>() : rule_set->publish(key);
 }
 
 Result<std::size_t> TableAccess::remove_if(const Predicate& predicate, Undo* undo) const {
@@ -104,10 +116,13 @@ Result<std::size_t> TableAccess::remove_if(const Predicate& predicate, Undo* und
   PCN_TRY(map.for_each([&](std::span<const std::byte> key, std::span<const std::byte> value) {
     if (predicate(key, value)) doomed.emplace_back(key.begin(), key.end());
   }));
+  if (doomed.empty()) return 0;
+  publish_again(undo);
   for (const bpf::Bytes& key : doomed) {
     if (undo != nullptr) PCN_TRY(remember(key, *undo));
     PCN_TRY(map.remove(key));
   }
+  if (rule_set != nullptr) PCN_TRY(rule_set->publish_all());
   return doomed.size();
 }
 

@@ -2,12 +2,14 @@
 /// Rows of bound nodes in the tables of one cube.
 /// Why: all writes to tables go through the engine, in batches, and can be taken back.
 /// Invariants: every element of an array exists always, so the rows of a config true list that is bound to an array are
-/// those of the configuration; other tables may hold elements that only the fast path put there.
+/// those of the configuration; other tables may hold elements that only the fast path put there. Packets see what becomes of
+/// a table of rules at once, when all of it is written.
 /// Threading: reads from any thread; writes under the engine's lock.
 #pragma once
 
 #include "bpf/map.h"
 #include "engine/package.h"
+#include "engine/rule_set.h"
 #include "engine/undo.h"
 
 namespace polycube::engine {
@@ -15,6 +17,7 @@ namespace polycube::engine {
 struct TableAccess {
   const bpf::Map& map;
   const BoundTable& table;
+  RuleSet* rule_set = nullptr;  ///< of a table of rules: what packets see of it
 
   /// Removes and writes; records how to take it back when `undo` is given. Rows that are removed name ports as
   /// `before`, rows that are written as `after`.
@@ -40,6 +43,7 @@ struct TableAccess {
  private:
   using Predicate = std::function<bool(std::span<const std::byte>, std::span<const std::byte>)>;
   [[nodiscard]] Result<std::size_t> remove_if(const Predicate& predicate, Undo* undo = nullptr) const;
+  void publish_again(Undo* undo) const;
   [[nodiscard]] Result<> remember(std::span<const std::byte> key, Undo& undo) const;
 };
 
