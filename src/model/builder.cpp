@@ -213,12 +213,13 @@ Result<> Builder::add_entry(lyd_node* parent, lyd_node* scratch, const lysc_node
                       {},
                       {}},
                 entry_path(child_path(parent, list), *keys));
-    if (mode == Mode::create)
+    if (mode == Mode::create && !extension(list, "add-replaces"))
       return at(Error{ErrorCode::data_exists,
                       fmt::format("{} '{}' exists already", singular(list->name), fmt::join(*keys, " ")),
                       {},
                       {}},
                 api_path(found));
+    if (mode == Mode::create) return replace_entry(found, value);
   } else {
     found = entry.release();
     lyd_insert_child(parent, found);
@@ -229,6 +230,15 @@ Result<> Builder::add_entry(lyd_node* parent, lyd_node* scratch, const lysc_node
 Result<> Builder::fill_entry(lyd_node* entry, const Value& object) {
   mark(entry);
   return add_members(entry, object, Mode::merge);
+}
+
+Result<> Builder::replace_entry(lyd_node* entry, const Value& object) {
+  for (lyd_node* child = lyd_child_no_keys(entry); child;) {
+    lyd_node* next = child->next;
+    lyd_free_tree(child);
+    child = next;
+  }
+  return fill_entry(entry, object);
 }
 
 Result<NodePtr> Builder::make_top_entry(const lysc_node* list, const Value& object) {

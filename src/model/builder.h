@@ -34,6 +34,8 @@ class Builder {
 
   /// Merges an object into one entry that exists.
   [[nodiscard]] Result<> fill_entry(lyd_node* entry, const Value& object);
+  /// The same in place of what was in it, but for its keys.
+  [[nodiscard]] Result<> replace_entry(lyd_node* entry, const Value& object);
 
   /// A top-level list entry that is not in any tree yet, filled; `keys`: those of the path, empty to take the body's.
   [[nodiscard]] Result<NodePtr> make_top_entry(const lysc_node* list, const Value& object);

@@ -529,12 +529,7 @@ class Editor {
       list.elements.push_back(std::move(entry));
       return builder_.add_child(parent, path_.target(), list, Mode::merge);
     }
-    for (lyd_node* child = lyd_child_no_keys(node); child;) {
-      lyd_node* next = child->next;
-      lyd_free_tree(child);
-      child = next;
-    }
-    return builder_.fill_entry(node, entry);
+    return builder_.replace_entry(node, entry);
   }
 
   Result<> put_leaf_list_entry(lyd_node* parent, const lyd_node* node, const Value& value) {

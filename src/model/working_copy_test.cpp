@@ -296,6 +296,25 @@ TEST(Standalone, AnEntryFulfilsItsOwnConditions) {
   EXPECT_TRUE(edit(Method::patch, cube + "/last", R"({"twins:last":"x"})"));
 }
 
+TEST(Standalone, AddingAnEntryThatExistsReplacesIt) {
+  Datastore store(twins_schema());
+  const auto add = [&](const std::string& path, const std::string& body) {
+    auto candidate = store.edit(Edit{Method::post, path, body, Format::json});
+    if (candidate) store.publish(*candidate);
+    return candidate ? "" : candidate.error().message;
+  };
+  ASSERT_EQ(add("", R"({"twins:twins":[{"name":"t","own":[{"k":1,"v":2},{"k":2}]}]})"), "");
+  EXPECT_EQ(add(cube, R"({"twins:own":[{"k":1}]})"), "");
+  EXPECT_EQ(add(cube, R"({"twins:own":[{"k":2,"v":9},{"k":3}]})"), "");
+  const auto printed = print(**store.find("t"), cube + "/own", {});
+  ASSERT_TRUE(printed);
+  EXPECT_EQ(sorted(json::parse(*printed)), json::parse(R"({"twins:own":[{"k":1},{"k":2,"v":9},{"k":3}]})"));
+  EXPECT_EQ(add(cube, R"({"twins:own":[{"k":4},{"k":4}]})"), "own '4' is given twice");
+  EXPECT_EQ(add(cube, R"({"twins:own":[{"k":1,"v":1}]})").find("exists"), std::string::npos)
+      << "refused by its condition";
+  EXPECT_NE(add(cube, R"({"twins:own":[{"k":1,"v":1}]})"), "");
+}
+
 class Bridge : public ::testing::Test {
  protected:
   static constexpr unsigned size = 10'000;
