@@ -100,6 +100,7 @@ Result<ServiceModel> make_service(const lys_module* module, const Schema::Detail
   service.description = *description;
   service.version = extension(module->compiled->exts, "service-version").value_or("");
   service.loop_safe = extension(module->compiled->exts, "loop-safe").has_value();
+  service.logs_packets = extension(module->compiled->exts, "logs-packets").has_value();
   service.place = extension(module->compiled->exts, "place").value_or("");
   if (!service.place.empty() && service.place != "inner" && service.place != "outer")
     return fail(ErrorCode::invalid_value, "module {}: pcn:place is 'inner' or 'outer', not '{}'", module->name,

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "service/library.h"
+#include "service/packet_log.h"
 
 namespace polycube::service {
 
@@ -41,13 +42,21 @@ class LibrarySource : public ControlSource {
   const control::Service& service_;
 };
 
-Result<std::shared_ptr<ControlSource>> find_control(const fs::path& library, bool needed) {
+Result<std::shared_ptr<ControlSource>> find_control(const fs::path& library, const engine::Package& package,
+                                                    const model::ServiceModel& model) {
   std::error_code error;
-  if (fs::exists(library, error)) {
+  const bool exists = fs::exists(library, error);
+  if (model.logs_packets && (exists || !package.slow_path()))
+    return fail(
+        ErrorCode::invalid_value,
+        "its model has pcn:logs-packets, which is for a fast path that sends packets to a slow path, without {}",
+        library.filename().string());
+  if (model.logs_packets) return std::make_shared<LibrarySource>(packet_log());
+  if (exists) {
     PCN_ASSIGN(const control::Service* service, load_control(library));
     return std::make_shared<LibrarySource>(*service);
   }
-  if (!needed) return nullptr;
+  if (!package.slow_path()) return nullptr;
   return fail(ErrorCode::invalid_value, "its fast path sends packets to a slow path, but {} does not exist",
               library.string());
 }
@@ -68,7 +77,7 @@ void open_package(const std::string& name, Catalogue::Entry& entry, const model:
   if (entry.remote) {
     entry.control = std::make_shared<DetachedSource>(name);
   } else {
-    auto control = find_control(entry.folder / (name + ".so"), package->slow_path());
+    auto control = find_control(entry.folder / (name + ".so"), *package, *model);
     if (!control) {
       entry.error = std::move(control).error();
       return;

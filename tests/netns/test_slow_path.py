@@ -117,6 +117,15 @@ def test_a_control_plane_that_is_missing(lab, services):
     assert "helloworld.so does not exist" in reason(lab, services)
 
 
+def test_a_package_whose_packets_are_logged_has_no_control_plane(lab, services):
+    model = services / "helloworld/helloworld.yang"
+    model.write_text(model.read_text().replace("  description", "  pcn:logs-packets;\n  description", 1))
+    assert "pcn:logs-packets" in reason(lab, services)
+    (services / "helloworld/helloworld.so").unlink()
+    daemon = lab.daemon(services=[services])
+    daemon.do("helloworld add h")
+
+
 def test_a_control_plane_that_is_no_library(lab, services):
     (services / "helloworld/helloworld.so").write_text("nonsense")
     assert "cannot load a control plane" in reason(lab, services)
