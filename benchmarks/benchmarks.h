@@ -27,6 +27,8 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50,
 /// From a configuration change to its effect, and what is lost meanwhile.
 [[nodiscard]] Result<> change(Report& report, const Effort& effort);
 [[nodiscard]] Result<> rewiring(Report& report, const Effort& effort);
+/// Packets that are compared with thousands of rules.
+[[nodiscard]] Result<> rules(Report& report, const Effort& effort);
 /// Many cubes, long lists.
 [[nodiscard]] Result<> scale(Report& report, const Effort& effort);
 /// From a fast path to the control plane and back out.

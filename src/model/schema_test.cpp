@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 
 TEST(Schema, LoadsTheCubes) {
   const auto& schema = test_schema();
-  ASSERT_EQ(schema->services().size(), 4u);
+  ASSERT_EQ(schema->services().size(), 5u);
   const ServiceModel* bridge = schema->service("simplebridge");
   ASSERT_NE(bridge, nullptr);
   EXPECT_EQ(bridge->description, "Simple L2 Bridge Service");
@@ -54,6 +54,18 @@ TEST(Schema, BindsTheBridge) {
   EXPECT_EQ(settings.kind, BindingKind::leaf);
   EXPECT_EQ(settings.path, (std::vector<std::string>{"fdb", "aging-time"}));
   EXPECT_EQ(settings.leaves.at(0).field, "aging_time");
+}
+
+TEST(Schema, BindsRules) {
+  const auto& rules = binding("pbforwarder", "rules");
+  std::map<std::string, LeafType> types;
+  for (const auto& leaf : rules.leaves) types[leaf.name] = leaf.type;
+  EXPECT_EQ(types.at("src_ip"), LeafType::ip);
+  EXPECT_EQ(types.at("dst_port"), LeafType::range);
+  EXPECT_EQ(types.at("in_port"), LeafType::port);
+  EXPECT_EQ(types.at("src_mac"), LeafType::mac);
+  EXPECT_TRUE(test_schema()->service("pbforwarder")->logs_packets);
+  EXPECT_FALSE(test_schema()->service("helloworld")->logs_packets);
 }
 
 TEST(Schema, BindsEveryType) {

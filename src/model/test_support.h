@@ -23,8 +23,9 @@ inline std::string test_module(const std::string& name) {
 /// The cubes of the tree and `alltypes`; made once.
 inline const std::shared_ptr<const Schema>& test_schema() {
   static const auto schema = [] {
-    auto loaded = Schema::load(POLYCUBE_TEST_YANG_DIR, {cube_module("simpleforwarder"), cube_module("simplebridge"),
-                                                        cube_module("helloworld"), test_module("alltypes")});
+    auto loaded = Schema::load(POLYCUBE_TEST_YANG_DIR,
+                               {cube_module("simpleforwarder"), cube_module("simplebridge"), cube_module("helloworld"),
+                                cube_module("pbforwarder"), test_module("alltypes")});
     if (!loaded) throw std::runtime_error(loaded.error().message);
     for (const auto& failure : (*loaded)->failures()) throw std::runtime_error(failure.error.message);
     return *loaded;

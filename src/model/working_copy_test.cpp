@@ -22,7 +22,7 @@ using nlohmann::json;
 const std::shared_ptr<const Schema>& twins_schema() {
   static const auto schema = [] {
     auto loaded = Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("twins"), test_module("annex"), test_module("axis"),
-                                                        cube_module("simplebridge")});
+                                                        cube_module("simplebridge"), cube_module("pbforwarder")});
     if (!loaded) throw std::runtime_error(loaded.error().message);
     for (const auto& failure : (*loaded)->failures()) throw std::runtime_error(failure.error.message);
     return *loaded;
@@ -407,9 +407,10 @@ TEST(TakeOver, SaysWhatCannotBeTakenOver) {
 TEST(Standalone, ListsWhoseEntriesStandForThemselves) {
   std::vector<std::string> names;
   for (const lysc_node* list : twins_schema()->details().standalone) names.push_back(schema_path(list));
-  EXPECT_THAT(names, ::testing::UnorderedElementsAre("/simplebridge:simplebridge/fdb/entry", "/twins:twins/alone/entry",
-                                                     "/twins:twins/annex:annex/entry", "/twins:twins/own",
-                                                     "/twins:twins/kept"));
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre("/pbforwarder:pbforwarder/rules", "/simplebridge:simplebridge/fdb/entry",
+                                              "/twins:twins/alone/entry", "/twins:twins/annex:annex/entry",
+                                              "/twins:twins/own", "/twins:twins/kept"));
 }
 
 }  // namespace
