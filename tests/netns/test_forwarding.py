@@ -141,10 +141,12 @@ def test_forwarder_drops_without_entry_and_follows_changes(lab, daemon, hook):
     sender, receiver = lab.tap(a), lab.tap(b)
     frame = udp(a, b)
     for command, arrives in (("sf1 actions p1 set action=DROP", 0), ("sf1 actions p1 set action=FORWARD", 1),
-                             ("sf1 actions del p1", 0), ("sf1 actions add p1 action=FORWARD outport=p2", 1)):
+                             ("sf1 actions p1 set action=SLOWPATH", 0), ("sf1 actions del p1", 0),
+                             ("sf1 actions add p1 action=FORWARD outport=p2", 1)):
         daemon.do(command)
         sender.send(frame)
         assert receiver.count(frame, within=0.2) == arrives, command
+    eventually(lambda: "[sf1] packet arrived to the slowpath from port p1\n" in daemon.log_text(), "a line in the log")
 
 
 def test_port_statistics_are_exact(lab, daemon, hook):

@@ -7,6 +7,7 @@
 
 enum {
 	ACTION_DROP = 0,
+	ACTION_SLOWPATH = 1,
 	ACTION_FORWARD = 2
 }; /* as in the model */
 

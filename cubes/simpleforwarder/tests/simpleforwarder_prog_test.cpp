@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "abi/simpleforwarder.h"
 #include "harness/data_path.h"
 #include "harness/must.h"
@@ -46,6 +48,22 @@ TEST_P(SimpleforwarderTest, ActionDropDrops) {
   const Outcome outcome = path_.send("fwd", "p1", frame_);
   EXPECT_EQ(outcome.verdict, Verdict::drop);
   EXPECT_THAT(outcome.drops, ElementsAre(Pair("policy", 1)));
+}
+
+TEST_P(SimpleforwarderTest, ActionSlowpathShowsPacketsAndDropsThem) {
+  path_.write("fwd", "actions", {{"inport", "p1"}, {"action", "slowpath"}});
+  must(path_.apply());
+  const Outcome outcome = path_.send("fwd", "p1", frame_);
+  EXPECT_EQ(outcome.verdict, Verdict::drop);
+  EXPECT_THAT(outcome.left_by, IsEmpty());
+  EXPECT_THAT(outcome.drops, IsEmpty()) << "it arrived";
+  std::promise<std::pair<std::uint16_t, Bytes>> arrived;
+  const auto subscription = must(path_.engine().subscribe("fwd", [&](const engine::PacketIn& in) {
+    arrived.set_value({in.port, Bytes(in.packet.begin(), in.packet.end())});
+  }));
+  const auto [port, packet] = arrived.get_future().get();
+  EXPECT_EQ(port, 1);
+  EXPECT_TRUE(same_packet(frame_, packet));
 }
 
 TEST_P(SimpleforwarderTest, ForwardsToADeviceUnchanged) {
@@ -93,7 +111,7 @@ TEST_P(SimpleforwarderTest, ForwardBeyondTheLastPortDrops) {
 }
 
 TEST_P(SimpleforwarderTest, AnActionOutsideTheModelDrops) {
-  path_.set_element("fwd", "actions", std::uint32_t{0}, action{1, 0});
+  path_.set_element("fwd", "actions", std::uint32_t{0}, action{3, 0});
   EXPECT_THAT(path_.send("fwd", "p0", frame_).drops, ElementsAre(Pair("policy", 1)));
 }
 
