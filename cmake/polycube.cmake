@@ -50,7 +50,10 @@ endfunction()
 #   Compiles one BPF C file ahead of time, with BTF.
 function(polycube_bpf_object target)
   cmake_parse_arguments(ARG "" "OUTPUT;SOURCE" "DEFINES;INCLUDES" ${ARGN})
-  find_program(BPF_CLANG clang-19 REQUIRED)
+  find_program(BPF_CLANG clang-19)
+  if(NOT BPF_CLANG)
+    message(FATAL_ERROR "fast paths are compiled by clang-19, which is not found: install the package clang-19")
+  endif()
   set(flags -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra ${POLYCUBE_BPF_FLAGS} -Wno-unused-parameter
     -fno-stack-protector -I${POLYCUBE_BPF_INCLUDE_DIR} -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
   foreach(define ${ARG_DEFINES})

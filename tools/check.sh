@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 
-steps=(wording format layers abi headers lints sanitize fuzz tidy)
+steps=(wording format layers abi headers reference lints sanitize fuzz tidy)
 jobs=${JOBS:-$(nproc)}
 
 # Files of the project: tracked ones and new ones that are not ignored.
@@ -21,6 +21,8 @@ step_layers() { /usr/bin/python3 -B tools/check_layers.py .; }
 step_abi() { /usr/bin/python3 -B tools/check_headers.py --abi .; }
 
 step_headers() { /usr/bin/python3 -B tools/check_headers.py --jobs "$jobs" .; }
+
+step_reference() { /usr/bin/python3 -B tools/make_reference.py .; }
 
 step_lints() { /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tools/tests; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Errors as values.
+/// Errors as values. @file
 /// Why: an operator must read what failed, where, and what to do; a caller must not be able to overlook it.
 /// Invariants: `message` is one complete sentence fragment without a trailing period, fit for a user; `path` is empty or
 /// the RESTCONF data path (RFC 8040, 3.5.3) of the node that is wrong; `detail` is empty or a long text (verifier log).

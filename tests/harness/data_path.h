@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A whole engine in a network namespace of its own, with cubes and devices as a test wants them.
+/// A whole engine in a network namespace of its own, with cubes and devices as a test wants them. @file
 /// Why: what is tested is the code that runs in production: engine::Engine applies topologies, programs run in the kernel.
 /// Invariants: `wanted` is what the next apply() brings about; after it, or after a refusal, `wanted` equals running().
 /// Threading: one thread.

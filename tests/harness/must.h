@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Unwraps a Result in a test: an error is thrown, which GoogleTest reports as a failure of the test with its text.
 /// Why: what a test needs from the kernel must be there; a test without it fails, it is not skipped.
-/// Threading: pure functions.
+/// Threading: pure functions. @file
 #pragma once
 
 #include <stdexcept>

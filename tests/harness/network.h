@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A network namespace for one test, and what is in it.
+/// A network namespace for one test, and what is in it. @file
 /// Why: devices of a test must not meet those of the machine or of another test, and must vanish with it.
 /// Invariants: while a NetworkNamespace lives, the thread that made it is inside; threads it starts are as well.
 /// Threading: one thread.

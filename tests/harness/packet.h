@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Packets as a stack of headers, for tests.
+/// Packets as a stack of headers, for tests. @file
 /// Why: a test says what matters about a packet and nothing else; lengths, checksums and protocol numbers follow from the
 /// stack, and each can be set by hand to make a malformed packet.
 /// Invariants: build() is a pure function; a field that is nullopt is computed.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Where a test program finds the framework's files and the packages that it tests.
+/// Where a test program finds the framework's files and the packages that it tests. @file
 /// Why: in the build tree, in an installation and beside an author's cube these are different folders; the program's build
 /// knows them, the library does not.
 /// Threading: constants.

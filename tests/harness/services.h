@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The service packages of the build tree, as tests use them.
+/// The service packages of the build tree, as tests use them. @file
 /// Threading: the first call of each function loads; the results are immutable.
 #pragma once
 

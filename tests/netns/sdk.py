@@ -11,10 +11,10 @@ from network import run
 FOLDER = BUILD / "tests/sdk" / os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
-def install(root):
+def install(root, *options):
     """An installation below /usr, staged: nothing in it may know where it lies."""
     shutil.rmtree(root, ignore_errors=True)
-    run("cmake", "--install", BUILD, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
+    run("cmake", "--install", BUILD, "--prefix", "/usr", *options, env={**os.environ, "DESTDIR": str(root)})
     return root / "usr"
 
 

@@ -26,6 +26,16 @@ def test_the_installation_is_whole(prefix):
                 assert str(ROOT) not in file.read_text(), f"{file} knows the build tree"
 
 
+def test_what_runs_can_be_installed_alone(lab):
+    prefix = install(FOLDER / "root-runtime", "--component", "runtime")
+    assert sorted(file.name for file in prefix.iterdir()) == ["bin", "share"]
+    assert not list(prefix.rglob("*new-cube*"))
+    daemon = Daemon(lab, prefix=prefix).start()
+    daemon.do("helloworld add hw")
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+
+
 def offender(daemon, address):
     reply = daemon.data("GET", f"ratelimiter:ratelimiter=rl/offender={address}")
     return reply.json["ratelimiter:offender"][0] if reply.status == 200 else {}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * What the fast paths and the engine share: the constants of a cube's wiring, its counters, and the codes in them.
  *
  * Compiled by both compilers. A cube's wiring is in frozen read-only data: the verifier knows every value, so it removes
@@ -9,20 +9,20 @@
 #define POLYCUBE_ABI_H
 
 #include <linux/types.h>
-
+/** Refuses to compile when a struct is not laid out as its author thinks. */
 #ifdef __cplusplus
 #define PCN_ASSERT(condition, text) static_assert(condition, text)
 #else
 #define PCN_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define PCN_MAX_PORTS 128      /* ports of a cube */
+#define PCN_MAX_PORTS 128      /**< ports of a cube */
 #define PCN_MAX_DIRECT 12      /* cube peers reached by a direct jump; more are reached by indirect ones */
 #define PCN_OWN_EXITS 4 /* ports with code of their own, which need no direct jump besides */
 #define PCN_PANEL_SLOTS 8192 /* cubes, devices for each hook they are used on, and programs that cubes have besides */
-#define PCN_CACHE_LINE 64
-#define PCN_MAX_PROGRAMS \
-	64 /* of a cube in each direction: 0 is the master, which packets enter, the others are slaves */
+#define PCN_CACHE_LINE 64 /**< bytes */
+/** Programs of a cube in each direction: 0 is the master, which packets enter, the others are slaves. */
+#define PCN_MAX_PROGRAMS 64
 
 /* Kinds of a wire. From PCN_WIRE_DIRECT on, kind - PCN_WIRE_DIRECT is the number of the direct jump. */
 #define PCN_WIRE_NONE 0
@@ -32,8 +32,8 @@
 #define PCN_WIRE_DIRECT 4
 
 /* Directions. */
-#define PCN_INGRESS 0
-#define PCN_EGRESS 1
+#define PCN_INGRESS 0 /**< what arrived: handle_rx */
+#define PCN_EGRESS 1 /**< what leaves: handle_tx */
 
 /* Where a port leads. */
 struct pcn_wire {

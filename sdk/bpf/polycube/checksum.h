@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * Keeping checksums right while headers are rewritten, from what changed alone (RFC 1624, equation 3).
  *
  * Arguments mean what they mean to the kernel's helpers bpf_l3_csum_replace and bpf_l4_csum_replace, on both hooks:
@@ -22,7 +22,7 @@
 #include <linux/errno.h>
 #include <polycube/parse.h>
 
-/* Difference of the sums over two blocks, whose sizes are multiples of 4; either may be empty (NULL, 0). */
+/** Difference of the sums over two blocks, whose sizes are multiples of 4; either may be empty (NULL, 0). */
 static __always_inline __wsum pcn_csum_diff(__be32 *from, __u32 from_size, __be32 *to, __u32 to_size, __wsum seed)
 {
 	return bpf_csum_diff(from, from_size, to, to_size, seed);
@@ -51,6 +51,7 @@ static __always_inline int pcn_csum_update(__sum16 *checksum, __u32 old, __u32 n
 	return 0;
 }
 
+/** Correct the checksum of an IPv4 header. */
 static __always_inline int pcn_l3_csum_replace(struct xdp_md *ctx, __u32 offset, __u32 old, __u32 new, __u32 flags)
 {
 	__sum16 *checksum = pcn_at(ctx, offset, sizeof(*checksum));
@@ -58,6 +59,7 @@ static __always_inline int pcn_l3_csum_replace(struct xdp_md *ctx, __u32 offset,
 	return checksum ? pcn_csum_update(checksum, old, new, flags) : -EFAULT;
 }
 
+/** Correct the checksum of TCP, UDP or ICMP. */
 static __always_inline int pcn_l4_csum_replace(struct xdp_md *ctx, __u32 offset, __u32 old, __u32 new, __u32 flags)
 {
 	__sum16 *checksum = pcn_at(ctx, offset, sizeof(*checksum));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * The way to the cube's slow path, and from there back out of its ports.
  *
  * A packet for the slow path is copied into a ring buffer of the cube together with everything that is known about it. Each
@@ -64,7 +64,7 @@ static __always_inline int pcn_submit(struct CTXTYPE *ctx, const struct pcn_pack
 	return 0;
 }
 
-/*
+/**
  * Copy the packet to the slow path, with a reason and three words that mean what the cube likes. When the value is returned
  * by handle_rx or handle_tx, the packet itself ends here. Without that the packet goes on, and the slow path has its copy.
  */
@@ -109,6 +109,7 @@ static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt
 	return RX_DONE;
 }
 
+/** Copy the packet to the slow path, with a reason; as pcn_pkt_controller_md. */
 static __always_inline int pcn_pkt_controller(struct CTXTYPE *ctx, struct pkt_metadata *md, __u16 reason)
 {
 	const __u32 none[3] = {};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * What the fast paths of all cubes have in common: where a packet came from, where it goes, counters. Authors include
  * cube.h, or transparent.h for a transparent cube.
  *
@@ -13,25 +13,26 @@
 #include <linux/if_ether.h>
 #include <polycube/hook.h>
 
-/* What handle_rx and handle_tx return. */
+/** What handle_rx and handle_tx return. */
 enum {
-	RX_OK = 0, /* handle_rx of a cube with ports: give the packet to the host's stack; otherwise: let it go on */
-	RX_REDIRECT = 1, /* from pcn_pkt_redirect */
-	RX_DROP = 2,
-	RX_ERROR = 4, /* drop, counted as an error of the cube */
-	RX_DONE = 5, /* from pcn_pkt_flood: the packet is taken care of */
+	RX_OK = 0, /**< handle_rx of a cube with ports: give the packet to the host's stack; otherwise: let it go on */
+	RX_REDIRECT = 1, /**< from pcn_pkt_redirect */
+	RX_DROP = 2, /**< counted as policy among the cube's drops */
+	RX_ERROR = 4, /**< drop, counted as an error of the cube */
+	RX_DONE = 5, /**< from pcn_pkt_flood: the packet is taken care of */
 };
 
+/** What is known about a packet besides what is in it. */
 struct pkt_metadata {
-	__u16 in_port; /* index of the port on which the packet came in; in handle_tx by which it leaves */
-	__u16 out_port; /* set by pcn_pkt_redirect */
-	__u32 packet_len; /* bytes */
-	__u32 traffic_class; /* carried along from cube to cube */
-	int verdict; /* code of the hook, with RX_DONE */
-	__u16 direction; /* PCN_INGRESS, or PCN_EGRESS in handle_tx */
+	__u16 in_port; /**< index of the port on which the packet came in; in handle_tx by which it leaves */
+	__u16 out_port; /**< set by pcn_pkt_redirect */
+	__u32 packet_len; /**< bytes */
+	__u32 traffic_class; /**< carried along from cube to cube */
+	int verdict; /**< code of the hook, with RX_DONE */
+	__u16 direction; /**< PCN_INGRESS, or PCN_EGRESS in handle_tx */
 };
 
-/* An array table of `count` elements of `type`. */
+/** An array table of `count` elements of `type`. */
 #define PCN_ARRAY(name, type_, count)             \
 	struct {                                  \
 		__uint(type, BPF_MAP_TYPE_ARRAY); \
@@ -40,7 +41,7 @@ struct pkt_metadata {
 		__type(value, type_);             \
 	} name SEC(".maps")
 
-/* A hash table. Elements are allocated as they come. */
+/** A hash table. Elements are allocated as they come. */
 #define PCN_HASH(name, key_, value_, count)           \
 	struct {                                      \
 		__uint(type, BPF_MAP_TYPE_HASH);      \
@@ -50,14 +51,14 @@ struct pkt_metadata {
 		__type(value, value_);                \
 	} name SEC(".maps")
 
-/* A ring buffer of so many bytes, a power of two and of pages: what is output to it comes to the control plane's record(). */
+/** A ring buffer of so many bytes, a power of two and of pages: what is output to it comes to the control plane's record(). */
 #define PCN_RING(name, bytes)                       \
 	struct {                                    \
 		__uint(type, BPF_MAP_TYPE_RINGBUF); \
 		__uint(max_entries, bytes);         \
 	} name SEC(".maps")
 
-/*
+/**
  * Who shares a table, said behind its declaration:
  *
  *	PCN_HASH(flows, struct flow_key, struct flow, 1024) PCN_SHARED;
@@ -67,9 +68,9 @@ struct pkt_metadata {
  * it alike: type, sizes, number of elements, flags, and the names of the structs in it.
  */
 #define PCN_SCOPE(scope) __attribute__((btf_decl_tag("pcn:scope=" scope)))
-#define PCN_SHARED PCN_SCOPE("cube") /* all programs of the cube */
-#define PCN_SHARED_IN(namespace) PCN_SCOPE("namespace:" namespace) /* all of this machine that name the namespace */
-#define PCN_PUBLIC PCN_SCOPE("public") /* all of this machine */
+#define PCN_SHARED PCN_SCOPE("cube") /**< all programs of the cube */
+#define PCN_SHARED_IN(namespace) PCN_SCOPE("namespace:" namespace) /**< all of this machine that name the namespace */
+#define PCN_PUBLIC PCN_SCOPE("public") /**< all of this machine */
 
 const volatile struct pcn_config pcn_config __attribute__((aligned(PCN_CACHE_LINE)));
 
@@ -93,14 +94,14 @@ static __always_inline __u32 pcn_packet_length(struct CTXTYPE *ctx)
 #endif
 }
 
-/* Send the packet out of a port. Its value must be returned by handle_rx of a cube with ports. */
+/** Send the packet out of a port. Its value must be returned by handle_rx of a cube with ports. */
 static __always_inline int pcn_pkt_redirect(struct CTXTYPE *ctx, struct pkt_metadata *md, __u32 port)
 {
 	md->out_port = port;
 	return RX_REDIRECT;
 }
 
-/* Drop the packet. Its value must be returned. */
+/** Drop the packet. Its value must be returned. */
 static __always_inline int pcn_pkt_drop(struct CTXTYPE *ctx, struct pkt_metadata *md)
 {
 	return RX_DROP;

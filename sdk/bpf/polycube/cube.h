@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * The fast path of a cube with ports.
  *
  * Include this first, then define
@@ -15,6 +15,10 @@
 
 #include <polycube/core.h>
 
+/**
+ * The author's function: what happens to a packet that arrived. Returns an RX_ code, or what pcn_pkt_redirect and its
+ * like return.
+ */
 static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md);
 
 /*

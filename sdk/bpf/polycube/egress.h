@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * The way out. Include this after cube.h, then define
  *
  *	static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md)
@@ -21,6 +21,7 @@
 
 const volatile struct pcn_config pcn_egress_config __attribute__((aligned(PCN_CACHE_LINE)));
 
+/** The author's function on the way out: RX_OK lets the packet go on. */
 static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md);
 
 /* Whether the packet has passed the cubes of this device before: the slow path sent it on from the last one. */

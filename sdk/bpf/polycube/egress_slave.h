@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * A slave (slave.h) for the way out, which is entered by call_egress_program(). Include this first, then define
  *
  *	static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md)

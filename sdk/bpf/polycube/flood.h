@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * One packet out of all ports but the one it came in on, or out of a group of them, without leaving the kernel.
  *
  * A program can send a packet out of one port only, so copies are made, which only TC programs can do as they like: the
@@ -31,21 +31,25 @@
 
 #define PCN_PORT_WORDS (PCN_MAX_PORTS / 64)
 
-/* Sets of ports: bit port % 64 of word port / 64. */
+/** Sets of ports: bit port % 64 of word port / 64. */
 struct pcn_copies {
-	__u64 ports[PCN_PORT_WORDS]; /* get a copy, except for the input port */
-	__u64 tagged[PCN_PORT_WORDS]; /* those among them get it with the tag, the others without */
-	__u16 tci; /* the tag: IEEE Std 802.1Q, id in bits 0 to 11, priority in bits 13 to 15 */
+	__u64 ports[PCN_PORT_WORDS]; /**< get a copy, except for the input port */
+	__u64 tagged[PCN_PORT_WORDS]; /**< those among them get it with the tag, the others without */
+	__u16 tci; /**< the tag: IEEE Std 802.1Q, id in bits 0 to 11, priority in bits 13 to 15 */
 };
 
+/** Whether a set of ports has this one. */
 static __always_inline int pcn_has_port(const __u64 *ports, __u32 port)
 {
 	return ports[port / 64 % PCN_PORT_WORDS] >> (port % 64) & 1;
 }
 
+/**
+ * The author's function, of cubes that define PCN_FLOOD_GROUPS: what becomes of a packet for this group. Not 0: no copies are
+ * to be made.
+ */
 #ifdef PCN_FLOOD_GROUPS
 
-/* Not 0: no copies are to be made. */
 static __always_inline int pcn_flood_group(__u32 group, struct pcn_copies *copies);
 
 static __always_inline int pcn_is_copied(const struct pcn_copies *copies, __u32 port)
@@ -130,7 +134,7 @@ struct {
 	__type(value, __u32);
 } pcn_injector SEC(".maps");
 
-/*
+/**
  * Send the packet out of the other ports of a group; `tagged` is whether it has the group's tag now. Its value must be
  * returned by handle_rx.
  */
@@ -320,7 +324,7 @@ static __always_inline int pcn_pkt_flood_group(struct __sk_buff *ctx, struct pkt
 #endif
 
 #ifndef PCN_FLOOD_GROUPS
-/* Send the packet out of all other ports. Its value must be returned by handle_rx. */
+/** Send the packet out of all other ports. Its value must be returned by handle_rx. */
 static __always_inline int pcn_pkt_flood(struct CTXTYPE *ctx, struct pkt_metadata *md)
 {
 	return pcn_pkt_flood_group(ctx, md, 0, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * What programs of one hook flavour have in common: the hook's codes, the panel of cubes, and the jump into it.
  * The same source is compiled for the TC hook (PCN_HOOK_TC) and for the XDP hooks (PCN_HOOK_XDP).
  */

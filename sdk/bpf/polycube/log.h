@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * Lines in the daemon's log, from a fast path:
  *
  *	pcn_log(ctx, LOG_DEBUG, "%I:%P is new, %u known", ip->saddr, udp->source, count);
@@ -27,6 +27,7 @@
 #include <linux/in6.h>
 #include <polycube/core.h>
 
+/** Levels of a line, those of the model's leaf loglevel. */
 enum {
 	LOG_TRACE,
 	LOG_DEBUG,
@@ -34,7 +35,7 @@ enum {
 	LOG_WARN,
 	LOG_ERR,
 	LOG_CRITICAL,
-	LOG_OFF, /* a loglevel, and no line has it */
+	LOG_OFF, /**< a loglevel, and no line has it */
 };
 
 struct {
@@ -56,10 +57,10 @@ static __always_inline __u64 pcn_log_half(const struct in6_addr *address, int ha
 	return word;
 }
 
-/* The two arguments for a %J. */
+/** The two arguments for a %J. */
 #define PCN_LOG_IPV6(address) pcn_log_half(address, 0), pcn_log_half(address, 1)
 
-/* The argument for a %M. */
+/** The argument for a %M. */
 #define PCN_LOG_MAC(address)                            \
 	({                                              \
 		__u64 pcn_mac = 0;                      \
@@ -98,6 +99,9 @@ static __always_inline void pcn_log_copy(volatile __u64 *to, const __u64 *from, 
 		to[i] = from[i];
 }
 
+/**
+ * Write a line into the log: context, level, format (a string literal) and its arguments; conversions are described above.
+ */
 #define pcn_log(ctx, level_, format_, ...)                                                                   \
 	do {                                                                                                 \
 		const __u64 pcn_level = (level_);                                                            \

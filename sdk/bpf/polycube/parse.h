@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * What is in a packet: where its headers are and what they say about each other, found once, layer by layer.
  *
  *	struct pcn_packet packet;
@@ -37,51 +37,56 @@
 #include <linux/udp.h>
 #include <polycube/hook.h>
 
+/** VLAN tags that are looked at. */
 #define PCN_MAX_TAGS 2
 #define PCN_MAX_EXTENSIONS \
 	8 /* IPv6 extension headers; a packet with more is malformed (RFC 8504, 5.3 allows a limit) */
 #define PCN_MAX_OFFSET 0x7fff /* beyond what that many headers can reach; bounds offsets for the verifier */
 
+/** The id in the control information of a tag. */
 #define PCN_VLAN_ID_MASK 0x0fff
 #define PCN_FRAGMENT_OFFSET 0x1fff /* in iphdr.frag_off */
 #define PCN_MORE_FRAGMENTS 0x2000
 #define PCN_IPV6_FRAGMENT_OFFSET 0xfff8 /* in pcn_ipv6_fragment.offset */
 #define PCN_IPV6_MORE_FRAGMENTS 0x0001
 
+/** What the parse functions return. */
 enum pcn_parsed {
-	PCN_PARSED = 0,
-	PCN_MALFORMED = -1,
+	PCN_PARSED = 0, /**< so far as it was looked at */
+	PCN_MALFORMED = -1, /**< it contradicts itself */
 };
 
+/** Which part of an IP packet a packet is. */
 enum pcn_fragment {
-	PCN_WHOLE = 0,
-	PCN_FIRST_FRAGMENT = 1, /* has the transport header */
-	PCN_LATER_FRAGMENT = 2, /* has none */
+	PCN_WHOLE = 0, /**< of a packet that is not fragmented */
+	PCN_FIRST_FRAGMENT = 1, /**< has the transport header */
+	PCN_LATER_FRAGMENT = 2, /**< has none */
 };
 
-/* Numbers are in host byte order; offsets count from the Ethernet header. */
+/** Numbers are in host byte order; offsets count from the Ethernet header. */
 struct pcn_packet {
 	/* pcn_parse_l2 */
-	__u16 ethertype; /* behind the tags; below 0x600: the length of an IEEE 802.3 frame */
-	__u16 l3; /* offset of what the tags and the type are in front of */
-	__u16 vlan_id[PCN_MAX_TAGS]; /* outermost first; 0 is a priority tag */
-	__u8 tags; /* how many, with the one that a device took out (TC) */
+	__u16 ethertype; /**< behind the tags; below 0x600: the length of an IEEE 802.3 frame */
+	__u16 l3; /**< offset of what the tags and the type are in front of */
+	__u16 vlan_id[PCN_MAX_TAGS]; /**< outermost first; 0 is a priority tag */
+	__u8 tags; /**< how many, with the one that a device took out (TC) */
 	/* pcn_parse_l3, IP only */
-	__u8 fragment; /* enum pcn_fragment; of IPv6 after pcn_parse_l4 */
-	__u8 protocol; /* IPPROTO_ behind the IP header; after pcn_parse_l4: behind IPv6 extension headers, too */
-	__u32 end; /* offset of the first byte behind the IP packet: a frame may be padded */
+	__u8 fragment; /**< enum pcn_fragment; of IPv6 after pcn_parse_l4 */
+	__u8 protocol; /**< IPPROTO_ behind the IP header; after pcn_parse_l4: behind IPv6 extension headers, too */
+	__u32 end; /**< offset of the first byte behind the IP packet: a frame may be padded */
 	/* pcn_parse_l4 */
-	__u16 l4; /* offset of the transport header, 0: there is none */
-	__u16 source_port; /* TCP, UDP and SCTP, else 0 */
-	__u16 destination_port;
+	__u16 l4; /**< offset of the transport header, 0: there is none */
+	__u16 source_port; /**< TCP, UDP and SCTP, else 0 */
+	__u16 destination_port; /**< the same */
 };
 
+/** A VLAN tag, behind the type that announces it. */
 struct pcn_vlan_tag {
 	__be16 tci;
 	__be16 ethertype;
 };
 
-/* ARP between Ethernet and IPv4. */
+/** ARP between Ethernet and IPv4. */
 struct pcn_arp {
 	__be16 hardware;
 	__be16 protocol;
@@ -95,6 +100,7 @@ struct pcn_arp {
 };
 PCN_ASSERT(sizeof(struct pcn_arp) == 28, "as on the wire");
 
+/** Common header of SCTP. */
 struct pcn_sctp {
 	__be16 source;
 	__be16 dest;
@@ -102,7 +108,7 @@ struct pcn_sctp {
 	__be32 checksum;
 };
 
-/* ICMP and ICMPv6. (linux/icmp.h needs a C library for the target.) */
+/** ICMP and ICMPv6. (linux/icmp.h needs a C library for the target.) */
 struct pcn_icmp {
 	__u8 type;
 	__u8 code;
@@ -123,7 +129,7 @@ struct pcn_ipv6_extension {
 	__be16 offset;
 };
 
-/* Pointer to `size` bytes of the packet that can be accessed directly, or NULL. `size` is constant. */
+/** Pointer to `size` bytes of the packet that can be accessed directly, or NULL. `size` is constant. */
 static __always_inline void *pcn_at(struct CTXTYPE *ctx, __u32 offset, __u32 size)
 {
 	void *header = (void *)(long)ctx->data;
@@ -137,7 +143,7 @@ static __always_inline void *pcn_at(struct CTXTYPE *ctx, __u32 offset, __u32 siz
 	return header + size > (void *)(long)ctx->data_end ? NULL : header;
 }
 
-/* The same; on TC, bytes that the packet has elsewhere are fetched, and all pointers from before are void. */
+/** The same; on TC, bytes that the packet has elsewhere are fetched, and all pointers from before are void. */
 static __always_inline void *pcn_fetch(struct CTXTYPE *ctx, __u32 offset, __u32 size)
 {
 	void *header = pcn_at(ctx, offset, size);
@@ -149,6 +155,7 @@ static __always_inline void *pcn_fetch(struct CTXTYPE *ctx, __u32 offset, __u32 
 	return header;
 }
 
+/** Copies bytes out of the packet, wherever they are. Negative when there are not that many. */
 static __always_inline long pcn_load(struct CTXTYPE *ctx, __u32 offset, void *to, __u32 size)
 {
 #ifdef POLYCUBE_XDP
@@ -158,7 +165,7 @@ static __always_inline long pcn_load(struct CTXTYPE *ctx, __u32 offset, void *to
 #endif
 }
 
-/* Bytes of the frame. 64 bits wide, since the verifier wants that of a difference of pointers. */
+/** Bytes of the frame. 64 bits wide, since the verifier wants that of a difference of pointers. */
 static __always_inline __u64 pcn_frame_length(struct CTXTYPE *ctx)
 {
 	__u64 length;
@@ -206,7 +213,7 @@ static __always_inline enum pcn_parsed pcn_parse_tag(struct CTXTYPE *ctx, struct
 	return PCN_PARSED;
 }
 
-/* Ethernet and VLAN tags. */
+/** Ethernet and VLAN tags. */
 static __always_inline enum pcn_parsed pcn_parse_l2(struct CTXTYPE *ctx, struct pcn_packet *packet)
 {
 	struct ethhdr *ethernet;
@@ -293,7 +300,7 @@ static __always_inline enum pcn_parsed pcn_parse_arp(struct CTXTYPE *ctx, struct
 	return PCN_PARSED;
 }
 
-/* ARP, IPv4 and the fixed header of IPv6, after pcn_parse_l2; of other protocols nothing is looked at. */
+/** ARP, IPv4 and the fixed header of IPv6, after pcn_parse_l2; of other protocols nothing is looked at. */
 static __always_inline enum pcn_parsed pcn_parse_l3(struct CTXTYPE *ctx, struct pcn_packet *packet)
 {
 	switch (packet->ethertype) {
@@ -402,7 +409,7 @@ static __always_inline enum pcn_parsed pcn_parse_sctp(struct CTXTYPE *ctx, struc
 	return PCN_PARSED;
 }
 
-/* IPv6 extension headers and the transport header, after pcn_parse_l3. */
+/** IPv6 extension headers and the transport header, after pcn_parse_l3. */
 static __always_inline enum pcn_parsed pcn_parse_l4(struct CTXTYPE *ctx, struct pcn_packet *packet)
 {
 	if (packet->ethertype == ETH_P_IPV6 && unlikely(pcn_skip_extensions(ctx, packet)))
@@ -426,7 +433,7 @@ static __always_inline enum pcn_parsed pcn_parse_l4(struct CTXTYPE *ctx, struct 
 	}
 }
 
-/* All layers. */
+/** All layers. */
 static __always_inline enum pcn_parsed pcn_parse(struct CTXTYPE *ctx, struct pcn_packet *packet)
 {
 	if (pcn_parse_l2(ctx, packet) || pcn_parse_l3(ctx, packet) || pcn_parse_l4(ctx, packet))
@@ -434,13 +441,13 @@ static __always_inline enum pcn_parsed pcn_parse(struct CTXTYPE *ctx, struct pcn
 	return PCN_PARSED;
 }
 
-/* After pcn_parse_l2. */
+/** After pcn_parse_l2. */
 static __always_inline struct ethhdr *pcn_ethernet(struct CTXTYPE *ctx)
 {
 	return pcn_at(ctx, 0, sizeof(struct ethhdr));
 }
 
-/* After pcn_parse_l3. */
+/** After pcn_parse_l3. */
 static __always_inline struct pcn_arp *pcn_arp(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	struct pcn_arp *arp = packet->ethertype == ETH_P_ARP ? pcn_at(ctx, packet->l3, sizeof(*arp)) : NULL;
@@ -448,11 +455,13 @@ static __always_inline struct pcn_arp *pcn_arp(struct CTXTYPE *ctx, const struct
 	return arp && pcn_is_arp_for_ipv4(arp) ? arp : NULL;
 }
 
+/** After pcn_parse_l3; NULL when the packet is not IPv4. */
 static __always_inline struct iphdr *pcn_ipv4(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return packet->ethertype == ETH_P_IP ? pcn_at(ctx, packet->l3, sizeof(struct iphdr)) : NULL;
 }
 
+/** After pcn_parse_l3; NULL when the packet is not IPv6. */
 static __always_inline struct ipv6hdr *pcn_ipv6(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return packet->ethertype == ETH_P_IPV6 ? pcn_at(ctx, packet->l3, sizeof(struct ipv6hdr)) : NULL;
@@ -465,32 +474,37 @@ static __always_inline void *pcn_transport(struct CTXTYPE *ctx, const struct pcn
 	return packet->l4 && packet->protocol == protocol ? pcn_at(ctx, packet->l4, size) : NULL;
 }
 
+/** After pcn_parse_l4, as its likes below: NULL when the packet has no such header. */
 static __always_inline struct tcphdr *pcn_tcp(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return pcn_transport(ctx, packet, IPPROTO_TCP, sizeof(struct tcphdr));
 }
 
+/** See pcn_tcp. */
 static __always_inline struct udphdr *pcn_udp(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return pcn_transport(ctx, packet, IPPROTO_UDP, sizeof(struct udphdr));
 }
 
+/** See pcn_tcp. */
 static __always_inline struct pcn_sctp *pcn_sctp(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return pcn_transport(ctx, packet, IPPROTO_SCTP, sizeof(struct pcn_sctp));
 }
 
+/** See pcn_tcp; for IPv4. */
 static __always_inline struct pcn_icmp *pcn_icmp(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return pcn_transport(ctx, packet, IPPROTO_ICMP, sizeof(struct pcn_icmp));
 }
 
+/** See pcn_tcp; for IPv6. */
 static __always_inline struct pcn_icmp *pcn_icmpv6(struct CTXTYPE *ctx, const struct pcn_packet *packet)
 {
 	return pcn_transport(ctx, packet, IPPROTO_ICMPV6, sizeof(struct pcn_icmp));
 }
 
-/* Whether the packet says from and to which port it is: later fragments do not. */
+/** Whether the packet says from and to which port it is: later fragments do not. */
 static __always_inline int pcn_has_ports(const struct pcn_packet *packet)
 {
 	return packet->l4 &&

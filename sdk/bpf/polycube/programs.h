@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * Jumps between the programs of a cube:
  *
  *	call_ingress_program(ctx, 3);
@@ -69,12 +69,14 @@ static __always_inline void pcn_hand_over_arrival(struct CTXTYPE *ctx, __u16 ent
 
 PCN_PROGRAMS(pcn_ingress_programs);
 
+/** Go on in an ingress program, as the packet came. Returns only when that failed. */
 static __always_inline void call_ingress_program(struct CTXTYPE *ctx, __u32 index)
 {
 	pcn_hand_over_arrival(ctx, pcn_config.entry);
 	PCN_CALL_PROGRAM(ctx, &pcn_ingress_programs, index);
 }
 
+/** The same; md->traffic_class, which may have been changed, goes along. */
 static __always_inline void call_ingress_program_with_metadata(struct CTXTYPE *ctx, const struct pkt_metadata *md,
 							       __u32 index)
 {
@@ -84,16 +86,18 @@ static __always_inline void call_ingress_program_with_metadata(struct CTXTYPE *c
 
 #endif
 
-#ifdef POLYCUBE_EGRESS_H
+#if defined(POLYCUBE_EGRESS_H) || defined(DOXYGEN)
 
 PCN_PROGRAMS(pcn_egress_programs);
 
+/** Go on in an egress program, as the packet came. Returns only when that failed. */
 static __always_inline void call_egress_program(struct CTXTYPE *ctx, __u32 index)
 {
 	pcn_hand_over_arrival(ctx, pcn_egress_config.entry);
 	PCN_CALL_PROGRAM(ctx, &pcn_egress_programs, index);
 }
 
+/** The same; md->traffic_class, which may have been changed, goes along. */
 static __always_inline void call_egress_program_with_metadata(struct CTXTYPE *ctx, const struct pkt_metadata *md,
 							      __u32 index)
 {

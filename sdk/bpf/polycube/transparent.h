@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * The fast path of a transparent cube, which has no ports: it is attached in front of a port of another cube or of a device,
  * and sees what comes from there and what goes there.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * The outermost VLAN tag (IEEE Std 802.1Q-2022, 9): asking for it, taking it off, putting one on.
  *
  * Devices and the kernel take the tag of a received packet out and keep it beside the packet on TC, on XDP it is in the
@@ -14,7 +14,7 @@
 #include <linux/errno.h>
 #include <polycube/parse.h>
 
-/* The tag of the packet: network byte order. Returns 0, or -ENOENT when there is none. */
+/** The tag of the packet: network byte order. Returns 0, or -ENOENT when there is none. */
 static __always_inline int pcn_vlan_tag(struct CTXTYPE *ctx, __be16 *protocol, __u16 *tci)
 {
 	struct pcn_tag_word {
@@ -47,6 +47,7 @@ static __always_inline int pcn_vlan_tag(struct CTXTYPE *ctx, __be16 *protocol, _
 	return 0;
 }
 
+/** Whether the packet has a VLAN tag. */
 static __always_inline _Bool pcn_is_vlan_present(struct CTXTYPE *ctx)
 {
 	__be16 protocol;
@@ -55,7 +56,7 @@ static __always_inline _Bool pcn_is_vlan_present(struct CTXTYPE *ctx)
 	return !pcn_vlan_tag(ctx, &protocol, &tci);
 }
 
-/* The VLAN's id, 0 for a priority tag; negative when there is no tag. */
+/** The VLAN's id, 0 for a priority tag; negative when there is no tag. */
 static __always_inline int pcn_get_vlan_id(struct CTXTYPE *ctx)
 {
 	__be16 protocol;
@@ -64,7 +65,7 @@ static __always_inline int pcn_get_vlan_id(struct CTXTYPE *ctx)
 	return pcn_vlan_tag(ctx, &protocol, &tci) ?: tci & PCN_VLAN_ID_MASK;
 }
 
-/* The tag's protocol in network byte order: 802.1Q or 802.1AD; negative when there is no tag. */
+/** The tag's protocol in network byte order: 802.1Q or 802.1AD; negative when there is no tag. */
 static __always_inline int pcn_get_vlan_proto(struct CTXTYPE *ctx)
 {
 	__be16 protocol;
@@ -86,7 +87,7 @@ struct pcn_tagged {
 	__be16 tci;
 };
 
-/* Takes the tag off. Negative when there is none, or when it could not be done. */
+/** Takes the tag off. Negative when there is none, or when it could not be done. */
 static __always_inline int pcn_vlan_pop_tag(struct xdp_md *ctx)
 {
 	struct pcn_tagged *tagged = pcn_at(ctx, 0, sizeof(*tagged) + sizeof(__be16));
@@ -99,7 +100,7 @@ static __always_inline int pcn_vlan_pop_tag(struct xdp_md *ctx)
 	return bpf_xdp_adjust_head(ctx, sizeof(struct pcn_vlan_tag));
 }
 
-/*
+/**
  * Puts a tag in front of those that are there: its protocol in network byte order, and the id (bits 0 to 11) with the
  * priority (bits 13 to 15). Negative when the packet has no room.
  */

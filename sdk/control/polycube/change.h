@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A cube's configuration and state as a control plane sees them: instances of the model's nodes, as text.
+/// A cube's configuration and state as a control plane sees them: instances of the model's nodes, as text. @file
 /// Why: flat values can be sent to a control plane in another process as well as to one in a library of the daemon.
 /// Invariants: a node is named by its path below the cube, without prefixes: "" for the cube itself, "ports",
 /// "ports/access", "fdb". Nodes are the lists and the containers that have leaves, the cube, and leaf-lists, whose values

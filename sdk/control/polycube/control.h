@@ -9,7 +9,7 @@
 /// Threading: Host may be used from every thread, also from a cube's own. A function of a cube must not wait for another
 /// request to the daemon, which waits for it.
 /// Units: packets are whole Ethernet frames, in network byte order, without the frame check sequence.
-/// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV and Table I.
+/// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV and Table I. @file
 #pragma once
 
 #include <polycube/change.h>

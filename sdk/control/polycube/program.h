@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The programs of a cube's fast path: its master, which packets enter, and slaves, to which programs of the cube jump
 /// (sdk/bpf/polycube/programs.h).
-/// Threading: plain values.
+/// Threading: plain values. @file
 #pragma once
 
 #include <polycube/raw_table.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// An eBPF table of a cube as bytes: what Table and its kin (table.h) are made of.
+/// An eBPF table of a cube as bytes: what Table and its kin (table.h) are made of. @file
 /// Why: one small interface to serve, whether the control plane is in the daemon or in another process.
 /// Invariants: keys and values that are passed have the table's sizes; many lie back to back. Every write goes through the
 /// engine, which owns the tables.

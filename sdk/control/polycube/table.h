@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A cube's eBPF tables in C++: typed handles that are checked once, when they are opened.
+/// A cube's eBPF tables in C++: typed handles that are checked once, when they are opened. @file
 /// Why: the struct is that of the cube's ABI header, which both compilers have; whether it is the one that the table was
 /// declared with is known from the object's BTF, so a mistake is an error instead of wrong bytes.
 /// Invariants: a handle is valid as long as the cube. Table is for arrays, hashes, LRU and LPM tables (the key of the
