@@ -36,7 +36,7 @@ TEST(Schema, BindsTheForwarder) {
   EXPECT_TRUE(actions.leaves[0].key);
   EXPECT_EQ(actions.leaves[0].type, LeafType::port);
   EXPECT_EQ(actions.leaves[1].type, LeafType::enumeration);
-  const std::vector<std::pair<std::string, std::int64_t>> values = {{"drop", 0}, {"forward", 2}};
+  const std::vector<std::pair<std::string, std::int64_t>> values = {{"drop", 0}, {"slowpath", 1}, {"forward", 2}};
   EXPECT_EQ(actions.leaves[1].enumerators, values);
   EXPECT_EQ(actions.leaves[2].type, LeafType::port);
 }
