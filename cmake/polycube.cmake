@@ -86,9 +86,9 @@ function(polycube_control target)
 endfunction()
 
 # polycube_add_cube(NAME)
-#   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/. It is the folder of
-#   the CMakeLists.txt that says so, or the one called NAME in it. The service package is the model, one object per hook
-#   flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the control plane. Configuring fails when the
+#   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/; other bpf/*.bpf.c are
+#   slaves. It is the folder of the CMakeLists.txt that says so, or the one called NAME in it. The service package is the
+#   model, one object per program and hook flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the control plane. Configuring fails when the
 #   cube proves none of its verdicts with packets.
 function(polycube_add_cube name)
   set(sources)
@@ -107,11 +107,19 @@ function(polycube_add_cube name)
   endif()
   configure_file(${folder}/${name}.yang ${package}/${name}.yang COPYONLY)
   if(POLYCUBE_BPF)
-    polycube_bpf_object(${name}_tc SOURCE ${folder}/bpf/${name}.bpf.c OUTPUT ${package}/${name}.tc.o
-      DEFINES PCN_HOOK_TC INCLUDES ${folder})
-    polycube_bpf_object(${name}_xdp SOURCE ${folder}/bpf/${name}.bpf.c OUTPUT ${package}/${name}.xdp.o
-      DEFINES PCN_HOOK_XDP INCLUDES ${folder})
-    list(APPEND parts ${name}_tc ${name}_xdp)
+    file(GLOB programs CONFIGURE_DEPENDS ${folder}/bpf/*.bpf.c)
+    foreach(source ${programs})
+      get_filename_component(program ${source} NAME_WE)
+      set(target ${name})
+      if(NOT program STREQUAL name)
+        set(target ${name}_${program})
+      endif()
+      polycube_bpf_object(${target}_tc SOURCE ${source} OUTPUT ${package}/${program}.tc.o
+        DEFINES PCN_HOOK_TC INCLUDES ${folder})
+      polycube_bpf_object(${target}_xdp SOURCE ${source} OUTPUT ${package}/${program}.xdp.o
+        DEFINES PCN_HOOK_XDP INCLUDES ${folder})
+      list(APPEND parts ${target}_tc ${target}_xdp)
+    endforeach()
   endif()
   if(EXISTS ${folder}/control)
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/control/*.cpp)

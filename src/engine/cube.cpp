@@ -373,13 +373,30 @@ Result<> Cube::replace(const MicrocubeId& id, const Code& code, const EntryObjec
     std::swap(programs_.slaves[id], fresh.slaves.at(id));
   }
   adopt(loading);
+  inherited_.erase(id);
   programs_.version = ++version_;
+  return {};
+}
+
+void Cube::inherit() {
+  for (const auto& [id, microcube] : microcubes_)
+    if (!id.is_master() || microcube.code != package_->master()) inherited_.insert(id);
+}
+
+Result<> Cube::drop_inherited(const EntryObjects& entry_objects) {
+  for (const MicrocubeId& id : std::set<MicrocubeId>(inherited_)) {
+    if (!id.is_master())
+      remove(id);
+    else
+      PCN_TRY(replace(id, package_->master(), entry_objects));
+  }
   return {};
 }
 
 void Cube::remove(const MicrocubeId& id) {
   (void)set_program(id, {});
   programs_.slaves.erase(id);
+  inherited_.erase(id);
   const std::unique_lock lock(tables_mutex_);
   microcubes_.erase(id);
   programs_.version = ++version_;

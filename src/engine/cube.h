@@ -139,7 +139,13 @@ class Cube {
 
   /// Which microcubes there are: CubePrograms of another version are of others.
   [[nodiscard]] std::uint64_t version() const { return version_; }
-  [[nodiscard]] bool has(const MicrocubeId& id) const { return microcubes_.contains(id); }
+  /// Those inherited are as if they were not there, but for the master.
+  [[nodiscard]] bool has(const MicrocubeId& id) const {
+    return microcubes_.contains(id) && (id.is_master() || !inherited_.contains(id));
+  }
+  void inherit();
+  void disinherit() { inherited_.clear(); }
+  [[nodiscard]] Result<> drop_inherited(const EntryObjects& entry_objects);
   /// Loads the code of a microcube, a new one or in place of one that runs, and lets packets enter it. A table stays when the
   /// code before has it under this name, alike. Errors: as check_code() and load().
   [[nodiscard]] Result<> replace(const MicrocubeId& id, const Code& code, const EntryObjects& entry_objects);
@@ -232,6 +238,7 @@ class Cube {
       framework_;             ///< the framework's own tables, of all programs of the cube
   SharedTables cube_tables_;  ///< what the author's programs share
   std::map<MicrocubeId, Microcube> microcubes_;
+  std::set<MicrocubeId> inherited_;  ///< from a control plane that is no more
   std::uint64_t version_ = 0;
   CubePrograms programs_;
   std::map<std::uint16_t, PortStatistics> counted_before_;

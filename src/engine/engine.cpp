@@ -690,6 +690,17 @@ Result<> Microcubes::lead_devices() const {
   return {};
 }
 
+void Microcubes::inherit() const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  cube_->inherit();
+}
+
+Result<> Microcubes::drop_inherited() const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  PCN_TRY(cube_->drop_inherited(engine_->entry_objects(*cube_)));
+  return lead_devices();
+}
+
 Cube::Snapshot Microcubes::snapshot() const {
   const std::lock_guard lock(engine_->programs_mutex_);
   return cube_->snapshot();
@@ -697,6 +708,7 @@ Cube::Snapshot Microcubes::snapshot() const {
 
 Result<> Microcubes::put_back(const Cube::Snapshot& snapshot) const {
   const std::lock_guard lock(engine_->programs_mutex_);
+  cube_->disinherit();
   if (snapshot.version == cube_->version()) return {};
   PCN_TRY(cube_->put_back(snapshot, engine_->entry_objects(*cube_)));
   return lead_devices();

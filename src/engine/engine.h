@@ -62,6 +62,12 @@ class Microcubes {
   /// Errors: data_missing; operation_not_supported for the master.
   [[nodiscard]] Result<> remove(const MicrocubeId& id) const;
 
+  /// For a control plane that begins anew with a cube that runs: it has no slaves and the package's master, but what
+  /// packets meet stays as it is until the control plane adds or reloads it, or until drop_inherited().
+  void inherit() const;
+  /// What is left of that goes.
+  [[nodiscard]] Result<> drop_inherited() const;
+
   /// All of them, with their tables.
   [[nodiscard]] Cube::Snapshot snapshot() const;
   /// Makes it all as it was then. Errors: those of Cube::load().

@@ -25,6 +25,7 @@ struct Code {
   [[nodiscard]] const bpf::ObjectFile* object(Family family) const {
     return family == Family::tc ? tc.get() : xdp.get();
   }
+  bool operator==(const Code&) const = default;
 };
 
 /// Whether the object has this program, for this hook.

@@ -28,6 +28,9 @@ class ControlPlane {
   /// The cube's programs, and what makes them so again.
   [[nodiscard]] std::optional<engine::Cube::Snapshot> programs() const { return host_->programs(); }
   void put_back(const std::optional<engine::Cube::Snapshot>& programs) { host_->put_back(programs); }
+  /// Of a cube that runs, for a control plane to which all is new.
+  void inherit_programs() { host_->inherit_programs(); }
+  void drop_inherited_programs() { host_->drop_inherited_programs(); }
   [[nodiscard]] Result<control::Leaves> action(const std::string& path, const std::vector<std::string>& keys,
                                                const control::Leaves& input);
   [[nodiscard]] Result<control::Rows> state(const std::string& node);

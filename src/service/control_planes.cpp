@@ -100,6 +100,7 @@ ControlPlanes::Step::~Step() {
 Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cubes, ControlSource& source,
                               const engine::Package& package, engine::Engine& engine, const Surroundings& now) {
   std::map<std::string, std::unique_ptr<ControlPlane>> fresh;
+  engine::Undo undo;
   for (const auto& [id, tree] : cubes) {
     auto created = ControlPlane::create(source, id.name, package, engine.slow_path());
     if (!created) return error_of(id, std::move(created).error());
@@ -107,11 +108,15 @@ Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cu
     fresh[id.name] = std::move(*created);
     plane.join(engine);
     plane.show(view_of(id.name, now));
+    undo.add([&plane, programs = plane.programs()] { plane.put_back(programs); });
+    plane.inherit_programs();
     const control::Changes changes = model::flat_changes(nullptr, tree.get());
     auto done = plane.prepare(changes);
     if (done) done = plane.commit(changes);
     if (!done) return error_of(id, std::move(done).error());
   }
+  undo.keep();
+  for (const auto& [name, plane] : fresh) plane->drop_inherited_programs();
   for (auto& [name, plane] : fresh) planes_[name] = std::move(plane);  // those before end: a cube's ring has one reader
   follow(now);
   for (const auto& [id, tree] : cubes)

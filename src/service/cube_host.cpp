@@ -179,6 +179,18 @@ std::optional<engine::Cube::Snapshot> CubeHost::programs() const {
   return running_ ? std::optional(running_->programs.snapshot()) : std::nullopt;
 }
 
+void CubeHost::inherit_programs() {
+  const std::shared_lock lock(mutex_);
+  if (running_) running_->programs.inherit();
+}
+
+void CubeHost::drop_inherited_programs() {
+  const std::shared_lock lock(mutex_);
+  if (!running_) return;
+  if (auto done = running_->programs.drop_inherited(); !done)
+    log::error("cube {} keeps programs of its control plane before: {}", name_, done.error().message);
+}
+
 void CubeHost::put_back(const std::optional<engine::Cube::Snapshot>& programs) {
   const std::shared_lock lock(mutex_);
   if (!running_ || !programs) return;

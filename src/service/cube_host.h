@@ -67,6 +67,9 @@ class CubeHost : public control::Host {
   /// The cube's programs, to be put back; nothing while it does not run.
   [[nodiscard]] std::optional<engine::Cube::Snapshot> programs() const;
   void put_back(const std::optional<engine::Cube::Snapshot>& programs);
+  /// As engine::Microcubes.
+  void inherit_programs();
+  void drop_inherited_programs();
   /// Name of a port; empty when it is gone.
   [[nodiscard]] std::string port_name(std::uint16_t index) const;
 

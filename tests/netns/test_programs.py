@@ -168,6 +168,33 @@ def test_a_commit_that_is_taken_back_takes_its_programs_with_it(daemon):
     assert "cannot take back" not in daemon.log_text()
 
 
+def test_a_service_that_comes_back_begins_anew_while_packets_flow(lab):
+    daemon = lab.daemon(remote=True)
+    service = RemoteService(lab, daemon, package=PACKAGES / "programs").start()
+    a, b = lab.station("a"), lab.station("b")
+    ports = [{"name": "p1", "peer": a.port}, {"name": "p2", "peer": b.port}]
+    edit(daemon, "POST", "", {"programs:programs": [cube("c", 1, 3, first=1, ports=ports)]})
+    a.neighbours(b)
+    b.neighbours(a)
+    assert act(daemon, "c", "add", program="step") == {"index": 2}
+    assert act(daemon, "c", "reload", source="#include <polycube/cube.h>\n#include <polycube/egress.h>\n"
+               "#include <polycube/programs.h>\nstruct settings { __u32 first; __u32 last; };\n"
+               "PCN_ARRAY(settings, struct settings, 1);\n" + HANDLER + "{\n\tcall_ingress_program(ctx, 1);\n"
+               "\treturn RX_DROP;\n}\n" + HANDLER.replace("_rx", "_tx") + "{\n\treturn RX_OK;\n}\n") is None
+    flow = lab.flow(a, b)
+    before = count(daemon, "steps", index=1)
+    service.kill()
+    service.detached()
+    service.start()
+    sent, lost, duplicated = flow.stop()
+    assert sent > 100 and (lost, duplicated) == (0, 0)
+    assert slaves(daemon, "c") == [1, 3]  # those of the configuration, with what is in their tables
+    assert count(daemon, "steps", index=1) > before
+    assert count(daemon, "own") >= 0  # the package's master
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
+
+
 # ---- C source --------------------------------------------------------------------------------------------------------
 
 def test_reload_from_source(daemon, pair, hook):
