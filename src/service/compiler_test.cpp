@@ -56,7 +56,8 @@ TEST(Compiler, SaysWhatIsWrongAndWhere) {
 }
 
 TEST(Compiler, SeesNothingOfTheMachine) {
-  for (const char* file : {"/etc/shadow", "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", "/var/lib/dpkg/status"}) {
+  for (const char* file :
+       {"/etc/shadow", "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", "/var/lib/dpkg/status"}) {
     const std::string include = std::string("#include \"") + file + "\"\n";
     EXPECT_THAT(error_of(include).message, AllOf(HasSubstr(file), HasSubstr("file not found")));
     const std::string embed = std::string("asm(\".incbin \\\"") + file + "\\\"\");\n";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * Tables of rules: the first one, by number, that a packet matches.
  *
  *	struct match { ... };        what of a packet is compared, PCN_MATCH_SIZE bytes
@@ -33,13 +33,14 @@
 #include <polycube/core.h>
 #include <polycube/rules_abi.h>
 
+/** A packet on its way through a table of rules; starts as zero. */
 struct pcn_rule_search {
 	__u64 packet[PCN_MATCH_SIZE / 8];
 	const void *set;
-	__u64 left; /* rules of the last word that are to be compared */
-	__u32 words; /* of the set that have been looked at */
+	__u64 left; /**< rules of the last word that are to be compared */
+	__u32 words; /**< of the set that have been looked at */
 	__u32 found;
-	__u8 nibbles[PCN_NIBBLES_USED]; /* of the packet, those that the set looks at */
+	__u8 nibbles[PCN_NIBBLES_USED]; /**< of the packet, those that the set looks at */
 };
 
 #define PCN_NO_RULE 0xffffffff
@@ -84,7 +85,10 @@ static __always_inline int pcn_rule_covers(const __u64 *value, const __u64 *mask
 	return 1;
 }
 
-/* `count`: a power of two, at least 64. */
+/**
+ * A table `name` of rules of type `rule_`, which begin with two of `match_`, and the functions name_packet() and name_find().
+ * `count`: a power of two, at least 64. `accepts(rule, packet)` says whether a rule whose value and mask fit applies.
+ */
 #define PCN_RULES(name, rule_, match_, count, accepts)                                                            \
 	_Static_assert(sizeof(match_) == PCN_MATCH_SIZE, "a match has this size");                                \
 	_Static_assert(__builtin_offsetof(rule_, mask) == PCN_MATCH_SIZE, "a rule begins with value and mask");   \

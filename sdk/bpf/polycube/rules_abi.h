@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
+/** @file
  * What the engine and fast paths share of a table of rules (rules.h): the set that packets are compared with.
  *
  * A rule begins with a value and a mask of PCN_MATCH_SIZE bytes, 128 nibbles. A set has all rules in their order, and a
@@ -12,6 +12,7 @@
 
 #include <polycube/abi.h>
 
+/** Of a rule's value, and of its mask, in bytes. */
 #define PCN_MATCH_SIZE 64
 #define PCN_NIBBLES (2 * PCN_MATCH_SIZE) /* the lower half of a byte first */
 #define PCN_NIBBLE_VALUES 16
