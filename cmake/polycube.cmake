@@ -88,8 +88,8 @@ endfunction()
 # polycube_add_cube(NAME)
 #   A cube is one folder: NAME.yang, abi/, bpf/NAME.bpf.c, control/ if it has a control plane, tests/; other bpf/*.bpf.c are
 #   slaves. It is the folder of the CMakeLists.txt that says so, or the one called NAME in it. The service package is the
-#   model, one object per program and hook flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the control plane. Configuring fails when the
-#   cube proves none of its verdicts with packets.
+#   model, one object per program and hook flavour, and NAME.so; control/*_test.cpp and *_fuzz.cpp are linked with the
+#   control plane. Configuring fails when the cube proves none of its verdicts with packets.
 function(polycube_add_cube name)
   set(sources)
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})

@@ -85,7 +85,7 @@ class Shell:
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", WORLD],
             cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         # Only a page that waits for what never comes reaches this.
-        self.limit = threading.Timer(900, self.process.kill)
+        self.limit = threading.Timer(1800, self.process.kill)
         self.limit.start()
 
     def run(self, command):
