@@ -63,7 +63,7 @@ std::vector<std::string> compiler_command(const CompilerTools& tools, control::H
           "-fno-color-diagnostics",
           "-ferror-limit=20",
           "-I/polycube",
-          "-I/usr/include/" POLYCUBE_MULTIARCH,
+          std::string("-I/usr/include/") + POLYCUBE_MULTIARCH,
           hook == control::Hook::tc ? "-DPCN_HOOK_TC" : "-DPCN_HOOK_XDP",
           "-x",
           "c",

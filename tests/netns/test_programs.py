@@ -5,6 +5,7 @@ import pytest
 
 from daemon import BUILD
 from network import eventually
+from packages import model, package
 from remote import RemoteService
 
 PACKAGES = BUILD / "tests/packages"
@@ -121,6 +122,28 @@ def test_an_object_of_any_file(daemon, pair):
     refused = act(daemon, "c", "reload", object=str(PACKAGES / "sample/sample"))
     assert refused["error-tag"] == "operation-not-supported" and "polycube/controller.h" in refused["error-message"]
     a.ping(b)
+
+
+@pytest.mark.parametrize("scope", ["PCN_SHARED", 'PCN_SHARED_IN("rows")', "PCN_PUBLIC"])
+def test_a_table_that_the_model_is_bound_to_is_the_cubes_own(lab, scope):
+    folder = lab.folder / "packages"
+    folder.mkdir()
+    source = lab.folder / "bound.bpf.c"
+    source.write_text("#include <polycube/cube.h>\nstruct row {\n\t__u32 value;\n};\n"
+                      f"PCN_HASH(rows, __u32, struct row, 8) {scope};\n" + HANDLER + "{\n\t__u32 key = 1;\n\n"
+                      "\treturn bpf_map_lookup_elem(&rows, &key) ? RX_OK : RX_DROP;\n}\n")
+    nodes = "list row { pcn:table rows; key id; leaf id { type uint32; } leaf value { type uint32; } }"
+    package(folder, "bound", model("bound", nodes), source)
+    daemon = lab.daemon(services=[folder])
+    code, output = daemon.ctl("bound", "add", "x")
+    if scope == "PCN_SHARED":
+        assert code == 0, output
+        daemon.do("x row add 1 value=5")
+        assert daemon.do("x row 1 value show").strip() == "5"
+    else:
+        assert code != 0 and "table rows, which is shared with other cubes" in output
+    assert daemon.stop() == 0
+    daemon.assert_nothing_left()
 
 
 # ---- with transactions -----------------------------------------------------------------------------------------------
