@@ -79,7 +79,7 @@ Result<std::unique_ptr<Cube>> Cube::create(const Surroundings& surroundings, con
   std::unique_ptr<Cube> cube(new Cube(surroundings, std::move(slot), name, package, hook));
   const bool xdp = family_of(hook) == Family::xdp;
   if (xdp && package.floods()) PCN_TRY(allocate(cube->flood_slot_, surroundings.tc_panel));
-  if (package.slow_path()) PCN_TRY(allocate(cube->out_slot_, surroundings.panel));
+  if (package.sends()) PCN_TRY(allocate(cube->out_slot_, surroundings.panel));
   if (package.egress()) PCN_TRY(allocate(cube->egress_slot_, surroundings.panel));
   if (package.egress() && xdp) PCN_TRY(allocate(cube->host_egress_slot_, surroundings.tc_panel));
   cube->microcubes_.emplace(MicrocubeId{}, Microcube{package.master()});
@@ -212,7 +212,7 @@ Result<> Cube::load_own(Loading& loading, const std::vector<CubeGate>& gates) co
   MasterPrograms& programs = loading.programs.master;
   bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)}}};
   if (package_->egress()) options.constants.emplace("pcn_egress_config", bytes_of(constants.egress));
-  if (package_->slow_path()) options.constants.emplace("pcn_out_config", bytes_of(constants.out));
+  if (package_->sends()) options.constants.emplace("pcn_out_config", bytes_of(constants.out));
   if (programs.own_entries)
     for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
   const bpf::ObjectFile& object = *loading.microcube.code.object(family_of(hook_));

@@ -268,7 +268,7 @@ Result<CubeConstants> Engine::make_constants(const Transaction& transaction, con
     set_wires(constants.host_egress, wires.host_egress, cube.hook, {.own = 0, .direct = PCN_MAX_DIRECT, .host = true},
               staged);
   }
-  if (package.slow_path()) {
+  if (package.sends()) {
     constants.out = base;
     constexpr Exits seldom{.own = 0, .direct = 0, .host = false};
     if (!package.egress() || package.transparent()) set_wires(constants.out, wires.ingress, cube.hook, seldom, staged);
@@ -332,7 +332,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     const Cube::Surroundings surroundings{*platform.panel, *platforms_.at(Family::tc)->panel, tables_};
     PCN_ASSIGN(auto created, Cube::create(surroundings, name, *package, cube.hook));
     staged.created.emplace(name, std::move(created));
-    if (package->slow_path()) PCN_TRY(injector(family_of(cube.hook)));
+    if (package->sends()) PCN_TRY(injector(family_of(cube.hook)));
   }
   for (const auto& [name, cube] : transaction.after.cubes) {
     const bool created = staged.created.contains(name);

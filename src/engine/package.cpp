@@ -86,11 +86,12 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
   }
   package.floods_ = package.object(Family::xdp).maps().contains("pcn_injector");
   package.slow_path_ = package.object(Family::xdp).maps().contains("pcn_controller");
+  package.sends_ = package.object(Family::xdp).programs().contains("pcn_out");
   package.egress_ = package.object(Family::xdp).programs().contains("pcn_egress");
   package.transparent_ = model.transparent;
   for (const Family family : {Family::tc, Family::xdp}) {
     PCN_TRY(check_program(package.object(family), "pcn_ingress", family));
-    if (package.slow_path_) PCN_TRY(check_program(package.object(family), "pcn_out", family));
+    if (package.sends_) PCN_TRY(check_program(package.object(family), "pcn_out", family));
     if (package.egress_ || package.transparent_) PCN_TRY(check_program(package.object(family), "pcn_egress", family));
   }
   for (const Family family : {Family::tc, Family::xdp}) PCN_TRY(check_rings(package.object(family)));

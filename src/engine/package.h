@@ -58,6 +58,8 @@ class Package {
   [[nodiscard]] bool floods() const { return floods_; }
   /// Whether its cubes have a slow path (sdk/bpf/polycube/controller.h).
   [[nodiscard]] bool slow_path() const { return slow_path_; }
+  /// Whether that sends packets, too.
+  [[nodiscard]] bool sends() const { return sends_; }
   /// Whether its cubes have a program for the way out (sdk/bpf/polycube/egress.h).
   [[nodiscard]] bool egress() const { return egress_; }
   /// Whether its cubes have no ports but a parent (sdk/bpf/polycube/transparent.h).
@@ -71,6 +73,7 @@ class Package {
   std::vector<BoundTable> tables_;
   bool floods_ = false;
   bool slow_path_ = false;
+  bool sends_ = false;
   bool egress_ = false;
   bool transparent_ = false;
 };

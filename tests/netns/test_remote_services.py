@@ -75,7 +75,7 @@ def test_a_service_comes_at_run_time(lab, daemon):
     assert "sample" in daemon.rest("GET", "/polycube/schema").json["services"]
     create(daemon, "s", level=3)
     assert (place(daemon, "sample"), cube_place(daemon, "s")) == ("remote", "remote")
-    assert place(daemon, "helloworld") == "in-process" and place(daemon, "simpleforwarder") is None
+    assert place(daemon, "helloworld") == "in-process" and place(daemon, "simplebridge") is None
     # What was there before can be read, changed and deleted as ever; its tables, too.
     daemon.do("f actions del p1")
     assert daemon.do("f actions show").split() == ["inport", "action", "outport", "p2", "forward", "p1"]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Forwards by input port only: one lookup in the table that the model's list `actions` is bound to. */
+#define PCN_HEADERS_ONLY 1
 #include <polycube/cube.h>
 #include <polycube/controller.h>
 #include "abi/simpleforwarder.h"

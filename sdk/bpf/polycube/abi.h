@@ -134,6 +134,7 @@ PCN_ASSERT(sizeof(struct pcn_packet_in) == 32, "no padding");
 #define PCN_RECORD_JUMBO (16384 - 32)
 #define PCN_RECORD_LARGEST (65536 - 32)
 #define PCN_CONTROLLER_RING (256 * 1024)
+#define PCN_HEADERS_RING (16 * 1024)
 
 /*
  * Behind a packet that the slow path sends to a TC cube, on its way through the injector; to an XDP cube a pcn_frame goes

@@ -8,6 +8,9 @@
  * below to leave by a port (behind handle_tx, where there is one) or, of a transparent cube, to go on in a direction.
  *
  * Included after cube.h or transparent.h by the cubes that need it, and after slave.h by slaves of these cubes.
+ *
+ * A cube whose slow path only wants to know of packets defines PCN_HEADERS_ONLY before: it gets the first PCN_RECORD_SMALL
+ * bytes of each and sends none, and the ring is small. A thousand of such cubes cost 16 MB instead of 256.
  */
 #ifndef POLYCUBE_CONTROLLER_H
 #define POLYCUBE_CONTROLLER_H
@@ -20,7 +23,11 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
+#ifdef PCN_HEADERS_ONLY
+	__uint(max_entries, PCN_HEADERS_RING);
+#else
 	__uint(max_entries, PCN_CONTROLLER_RING);
+#endif
 } pcn_controller SEC(".maps");
 
 /* Copies the packet as it was on the wire: a VLAN tag that a device took out is put back. */
@@ -92,6 +99,11 @@ static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt
 		head.packet_length += 4;
 #endif
 	head.length = head.packet_length;
+#ifdef PCN_HEADERS_ONLY
+	if (head.length > PCN_RECORD_SMALL)
+		head.length = PCN_RECORD_SMALL;
+	failed = pcn_submit(ctx, &head, PCN_RECORD_SMALL);
+#else
 	if (head.length <= PCN_RECORD_SMALL) {
 		failed = pcn_submit(ctx, &head, PCN_RECORD_SMALL);
 	} else if (head.length <= PCN_RECORD_FRAME) {
@@ -103,6 +115,7 @@ static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt
 			head.length = PCN_RECORD_LARGEST;
 		failed = pcn_submit(ctx, &head, PCN_RECORD_LARGEST);
 	}
+#endif
 	if (failed)
 		stats->drops[PCN_DROP_CONTROLLER]++;
 	md->verdict = PCN_VERDICT_DROP;
@@ -117,7 +130,7 @@ static __always_inline int pcn_pkt_controller(struct CTXTYPE *ctx, struct pkt_me
 	return pcn_pkt_controller_md(ctx, md, reason, none);
 }
 
-#ifndef PCN_SLAVE
+#if !defined(PCN_SLAVE) && !defined(PCN_HEADERS_ONLY)
 
 const volatile struct pcn_config pcn_out_config __attribute__((aligned(PCN_CACHE_LINE)));
 
