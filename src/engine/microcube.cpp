@@ -74,6 +74,37 @@ Result<> check_slave(const bpf::ObjectFile& object, const Package& package, Fami
   return needs("pcn_injector", package.floods(), "flood.h");
 }
 
+// The rings that the control plane reads are those that the cube was created with.
+Result<> check_rings(const bpf::ObjectFile& object, const bpf::ObjectFile& created, bool is_master) {
+  const auto rings = [](const bpf::ObjectFile& of) {
+    std::map<std::string, __u32> sizes;
+    for (const auto& [name, info] : of.maps())
+      if (info.type == BPF_MAP_TYPE_RINGBUF && Package::is_own_table(name)) sizes.emplace(name, info.max_entries);
+    return sizes;
+  };
+  const auto wanted = rings(created);
+  const auto declared = rings(object);
+  for (const auto& [name, size] : is_master ? wanted : declared) {
+    const auto one = declared.find(name);
+    const auto other = wanted.find(name);
+    bool same = one != declared.end() && other != wanted.end() && one->second == other->second;
+    if (same) {
+      PCN_ASSIGN(const TableScope scope, scope_of(object, name));
+      PCN_ASSIGN(const TableScope scope_of_created, scope_of(created, name));
+      same = scope.kind == scope_of_created.kind && (is_master || scope.kind == TableScope::Kind::cube);
+    }
+    if (!same)
+      return fail(ErrorCode::operation_not_supported,
+                  "{}: the control plane reads ring buffer {} as {} declares it: declare it alike{}",
+                  object.path().string(), name, created.path().string(), is_master ? "" : ", in both with PCN_SHARED");
+  }
+  if (is_master && declared.size() > wanted.size())
+    return fail(ErrorCode::operation_not_supported,
+                "{} declares more ring buffers than {}, which the control plane would not read", object.path().string(),
+                created.path().string());
+  return {};
+}
+
 }  // namespace
 
 Result<> check_code(const Code& code, const Package& package, topology::Hook hook, const MicrocubeId& id) {
@@ -88,6 +119,7 @@ Result<> check_code(const Code& code, const Package& package, topology::Hook hoo
                                             : "packets of the host leave devices there, also those of XDP cubes");
     PCN_TRY(id.is_master() ? check_master(*object, package, family)
                            : check_slave(*object, package, family, id.direction));
+    PCN_TRY(check_rings(*object, package.object(family), id.is_master()));
   }
   return {};
 }

@@ -30,6 +30,7 @@ class Runner::Connection {
     std::shared_ptr<service::Turn> turn;
     std::unique_ptr<RemoteHost> host;
     std::unique_ptr<control::Cube> cube;
+    std::uint32_t ports = 0;  ///< as in the last commit
   };
 
   void receive(pb::ToService message);
@@ -186,6 +187,7 @@ void Runner::Connection::destroy(std::uint64_t number) {
 }
 
 pb::Reply Runner::Connection::commit(Box& box, const pb::Changes& changes) {
+  box.ports = changes.ports();
   const auto done = service::in_turn(*box.turn, box.host->name(), "commit", [&]() -> Result<> {
     PCN_TRY(box.cube->commit(from_message(changes)));
     box.turn->stage = service::Turn::Stage::running;  // from the first commit on, timers fire
@@ -213,6 +215,7 @@ pb::Reply Runner::Connection::show(Box& box, const std::string& node) {
 }
 
 void Runner::Connection::deliver(Box& box, const pb::PacketIn& in) {
+  if (in.ports() != box.ports) return;  // of a time when its port's name and index were perhaps another's
   control::PacketIn packet{.port = in.port(),
                            .port_index = static_cast<std::uint16_t>(in.port_index()),
                            .direction = in.egress() ? control::Direction::egress : control::Direction::ingress,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/session.h"
 
+#include <algorithm>
 #include <condition_variable>
 
 #include "base/log.h"
@@ -50,8 +51,13 @@ class Session::RemoteCube : public control::Cube {
   }
 
   Result<> commit(const control::Changes& changes) override {
+    const bool ports_differ = std::any_of(changes.begin(), changes.end(), [](const control::Change& change) {
+      return change.node == "ports" && change.before.has_value() != change.after.has_value();
+    });
+    if (ports_differ) ports_++;
     pb::ToService message;
     *message.mutable_commit() = to_message(changes);
+    message.mutable_commit()->set_ports(ports_);
     PCN_TRY(call(std::move(message)));
     return {};
   }
@@ -89,6 +95,7 @@ class Session::RemoteCube : public control::Cube {
     for (const std::uint32_t word : in.metadata) packet.add_metadata(word);
     packet.set_packet(text_of(in.packet));
     packet.set_packet_length(in.packet_length);
+    packet.set_ports(ports_);
     if (!post(std::move(message), Outbox<pb::ToService>::Loss::when_full)) session_->lose_packet();
   }
 
@@ -121,6 +128,7 @@ class Session::RemoteCube : public control::Cube {
   std::shared_ptr<Session> session_;
   std::uint64_t number_;
   std::string name_;
+  std::uint32_t ports_ = 0;  ///< how often they have come or gone
 };
 
 Result<std::unique_ptr<control::Cube>> Session::create(control::Host& host) {

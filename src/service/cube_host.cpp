@@ -89,7 +89,7 @@ Result<> CubeHost::send_packet_out(std::uint16_t port, std::span<const std::byte
   const std::shared_lock lock(mutex_);
   if (!running_) return not_running();
   if (!running_->outlet)
-    return fail(ErrorCode::operation_not_supported, "the fast path of cube {} has no slow path", name_);
+    return fail(ErrorCode::operation_not_supported, "the fast path of cube {} has no slow path that sends", name_);
   return running_->outlet->send(
       port, direction == control::Direction::ingress ? engine::Send::in : engine::Send::onward, packet, traffic_class);
 }

@@ -253,3 +253,8 @@ def test_source_that_is_wrong_changes_nothing(daemon, pair):
     assert "invalid access to packet" in error["error-message"] and "ctx->data_end" in error["error-message"]
     assert "polycube:verifier-log" in error["error-info"]
     assert "is no slave" in refused("#include <polycube/cube.h>\n" + HANDLER + "{\n\treturn RX_DROP;\n}\n")["error-message"]
+    # A ring that the control plane would not read.
+    for scope in ("", " PCN_SHARED", " PCN_PUBLIC"):
+        error = refused(HEAD + f"PCN_RING(events, 4096){scope};\n" + HANDLER
+                        + "{\n\tbpf_ringbuf_output(&events, ctx, 4, 0);\n\treturn RX_DROP;\n}\n")
+        assert error["error-tag"] == "operation-not-supported" and "ring buffer events" in error["error-message"], error

@@ -195,6 +195,23 @@ def test_a_flood_of_packets_holds_up_no_call(lab, daemon, sample):
     daemon.do("del s")
 
 
+def test_packets_of_a_port_that_went_are_not_given_to_another(lab, daemon, sample):
+    """Changes overtake packets that wait; the next port has the index of the one before."""
+    a = wired(lab, daemon, level=3)
+    assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 50}}).status == 204
+    frame = Ether(src=a.mac, dst="ff:ff:ff:ff:ff:ff") / Raw(b"x" * 50)
+    lab.tap(a).send(*[frame] * 100)
+    eventually(lambda: state(daemon, "s")["packets"] > 0, "the first packet")
+    reply = daemon.data("PUT", path("s"), {"sample:sample": [{"name": "s", "level": 3, "ports": [{"name": "q"}]}]})
+    assert reply.status == 204, reply.text
+    before = state(daemon, "s")["packets"]
+    assert before < 100
+    assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 0}}).status == 204
+    daemon.do(f"s ports q set peer={a.port}")
+    lab.tap(a).send(frame)
+    eventually(lambda: state(daemon, "s")["packets"] == before + 1, "the packet of the new port, and no other")
+
+
 def test_stalled_in_the_middle_of_a_request(lab, daemon, sample):
     wired(lab, daemon, level=3, entry=[{"name": "x", "number": 7}])
     sample.freeze()

@@ -88,7 +88,11 @@ struct {
 static __always_inline __u32 pcn_packet_length(struct CTXTYPE *ctx)
 {
 #ifdef POLYCUBE_XDP
-	return ctx->data_end - ctx->data;
+	__u64 begin = ctx->data, end = ctx->data_end;
+
+	/* Else the compiler may lay a pointer down in 32 bits, which the kernel refuses. */
+	asm volatile("" : "+r"(begin), "+r"(end));
+	return end - begin;
 #else
 	return ctx->len;
 #endif

@@ -92,9 +92,9 @@ class Host {
   /// Sends a packet, received or made from nothing. Of a cube with ports: egress sends it out of the port, behind
   /// handle_tx; ingress handles it as if it had been received on the port. Of a transparent cube `port_index` is that of
   /// "ingress" or "egress" (PacketIn::port_index): egress lets it go on in that direction, ingress handles it anew, by
-  /// handle_rx or handle_tx. (Behind generic XDP the host cannot be reached: counted as no-way-to-host.) What leads nowhere is counted as dropped by the fast path. Errors: invalid_value (shorter than
-  /// an Ethernet header, longer than 65,535 bytes), operation_not_supported (before the first commit(), or without a slow
-  /// path), system.
+  /// handle_rx or handle_tx. (Behind generic XDP the host cannot be reached: counted as no-way-to-host.) What leads nowhere
+  /// is counted as dropped by the fast path. Errors: invalid_value (shorter than an Ethernet header, longer than 65,535
+  /// bytes), operation_not_supported (before the first commit(), or without a slow path that sends), system.
   [[nodiscard]] virtual Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
                                                  Direction direction, std::uint32_t traffic_class) = 0;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet) {
@@ -149,9 +149,9 @@ class Cube {
   /// A packet from the fast path.
   virtual void packet_in(const PacketIn&) {}
 
-  /// A record of one of the ring buffers that the fast path declares (PCN_RING), in their order; valid during the call. See
-  /// record_as() in table.h. What finds no room in the ring because the control plane does not keep up is the fast path's
-  /// loss, which its bpf_ringbuf_output() is told.
+  /// A record of one of the ring buffers that the master declares (PCN_RING), in their order; valid during the call. Slaves
+  /// may use those that are PCN_SHARED. See record_as() in table.h. What finds no room in the ring because the control plane
+  /// does not keep up is the fast path's loss, which its bpf_ringbuf_output() is told.
   virtual void record(std::string_view ring, std::span<const std::byte> bytes) { (void)ring, (void)bytes; }
 
   /// Whether the cube can become so: `changes` is what a request does to its valid configuration. An error refuses the
