@@ -161,10 +161,13 @@ def test_the_mac_address_is_that_of_the_device_unless_given(lab, daemon):
     a, b = router(lab, daemon, "TC")
     device = lab.host.devices()[a.port]["address"]
     assert mac_in_use(daemon, "a") == device
-    daemon.do("r ports a set mac=02:00:00:00:77:01")
-    a.run("ip", "neigh", "flush", "all")
     a.ping(b.ip)
-    assert "02:00:00:00:77:01" in a.run("ip", "neigh")
+    a.ping(b.ip6)
+    assert "02:00:00:00:77:01" not in a.run("ip", "neigh")
+    daemon.do("r ports a set mac=02:00:00:00:77:01")
+    eventually(lambda: a.run("ip", "neigh").count("lladdr 02:00:00:00:77:01") == 2, "stations are told, in both families")
+    a.ping(b.ip)
+    a.ping(b.ip6)
     daemon.do("r ports add x ip=10.88.0.1/24")
     assert int(mac_in_use(daemon, "x")[:2], 16) & 3 == 2, "made up: of one station, locally administered"
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "abi/router.h"
 #include "control/address.h"
@@ -97,6 +98,7 @@ class Router : public control::Cube {
 
   Result<> commit(const Changes& changes) override {
     auto done = follow(changes);
+    if (done) announce_changed(changes);
     if (done) return done;
     Changes back(changes.rbegin(), changes.rend());
     for (auto& change : back) std::swap(change.before, change.after);
@@ -280,6 +282,16 @@ class Router : public control::Cube {
                                                     : std::optional(link_local_of(port->second.mac));
     if (!source) return;
     report(host_.send_packet_out(neighbour.port, solicitation({port->second.mac, *source}, neighbour.address, to)));
+  }
+
+  /// Ports that have other addresses now. What is new is announced when its link comes up.
+  void announce_changed(const Changes& changes) {
+    std::set<std::string> names;
+    for (const auto& change : changes)
+      if ((change.node == "ports" && change.before && change.after) ||
+          (change.node == "ports/secondaryip" && change.after))
+        names.insert(change.keys[0]);
+    for (const std::string& name : names) announce(name);
   }
 
   /// Tells the neighbours which MAC address the port has now.
