@@ -58,6 +58,12 @@ struct Location {
   std::uint32_t size;
 };
 
+// Damaged type information has names and types that are nowhere.
+std::string_view name_of(const btf* types, const btf_type* type) {
+  const char* name = type == nullptr ? nullptr : btf__name_by_offset(types, type->name_off);
+  return name != nullptr ? name : "";
+}
+
 // A constant in BTF, which describes the section that holds it; null when there is none.
 const btf_var_secinfo* section_variable(const btf* types, const std::string& name) {
   const std::int32_t section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
@@ -66,7 +72,7 @@ const btf_var_secinfo* section_variable(const btf* types, const std::string& nam
   const btf_var_secinfo* variables = btf_var_secinfos(type);
   for (int i = 0; i < btf_vlen(type); i++) {
     const btf_type* variable = btf__type_by_id(types, variables[i].type);
-    if (name == btf__name_by_offset(types, variable->name_off)) return &variables[i];
+    if (name == name_of(types, variable)) return &variables[i];
   }
   return nullptr;
 }
@@ -74,8 +80,12 @@ const btf_var_secinfo* section_variable(const btf* types, const std::string& nam
 Result<Location> find_constant(bpf_object* object, const std::string& name) {
   bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
   const btf_var_secinfo* variable = section_variable(bpf_object__btf(object), name);
-  if (variable != nullptr && map != nullptr) return Location{map, variable->offset, variable->size};
-  return fail(ErrorCode::invalid_value, "the object has no constant {}", name);
+  if (variable == nullptr || map == nullptr)
+    return fail(ErrorCode::invalid_value, "the object has no constant {}", name);
+  std::size_t size = 0;
+  if (bpf_map__initial_value(map, &size) == nullptr || std::size_t{variable->offset} + variable->size > size)
+    return fail(ErrorCode::invalid_value, "constant {} is outside its section", name);
+  return Location{map, variable->offset, variable->size};
 }
 
 Result<> set_constant(bpf_object* object, const std::string& name, std::span<const std::byte> value) {
@@ -84,8 +94,6 @@ Result<> set_constant(bpf_object* object, const std::string& name, std::span<con
     return fail(ErrorCode::invalid_value, "constant {} has {} bytes, not {}", name, location.size, value.size());
   std::size_t size = 0;
   auto* image = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(location.map, &size)));
-  if (image == nullptr || location.offset + value.size() > size)
-    return fail(ErrorCode::invalid_value, "constant {} is outside its section", name);
   std::memcpy(image + location.offset, value.data(), value.size());
   return {};
 }
@@ -195,6 +203,8 @@ Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& f
   auto original = folding.originals.find(variant.program);
   if (program == nullptr || original == folding.originals.end())
     return fail(ErrorCode::invalid_value, "the object has no program {}", variant.program);
+  if (variant.offset + sizeof(variant.value) > location.size)
+    return fail(ErrorCode::invalid_value, "constant {} has only {} bytes", variant.constant, location.size);
   const auto bytes = initial_value(location.map);
   Bytes constants(bytes.begin(), bytes.end());
   std::memcpy(constants.data() + location.offset + variant.offset, &variant.value, sizeof(variant.value));
@@ -235,6 +245,8 @@ Result<ObjectFile> ObjectFile::parse(const std::filesystem::path& path, Bytes im
   __u32 size = 0;
   const void* raw = btf__raw_data(types, &size);
   result.types_ = std::shared_ptr<btf>(btf__new(raw, size), BtfDeleter());
+  if (result.types_ == nullptr)
+    return fail_errno(errno, fmt::format("cannot use the type information of {}", path.string()));
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
     if (!is_internal(map)) result.maps_.emplace(bpf_map__name(map), info_of(map));
@@ -265,8 +277,8 @@ std::vector<std::string> ObjectFile::tags(const std::string& map) const {
     const btf_type* tag = btf__type_by_id(types, id);
     if (!btf_is_decl_tag(tag) || btf_decl_tag(tag)->component_idx != -1) continue;
     const btf_type* variable = btf__type_by_id(types, tag->type);
-    if (variable != nullptr && btf_is_var(variable) && map == btf__name_by_offset(types, variable->name_off))
-      tags.emplace_back(btf__name_by_offset(types, tag->name_off));
+    if (variable != nullptr && btf_is_var(variable) && map == name_of(types, variable))
+      tags.emplace_back(name_of(types, tag));
   }
   return tags;
 }
