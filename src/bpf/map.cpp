@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <future>
+#include <memory>
+#include <system_error>
 #include <thread>
 
 namespace polycube::bpf {
@@ -166,12 +168,17 @@ Result<> Map::set_inner(std::uint32_t index, const Map& inner) const {
   PCN_ASSIGN(Fd outer, Fd::duplicate(fd()));
   PCN_ASSIGN(Fd element, Fd::duplicate(inner.fd()));
   // The kernel changes the element at once, but answers when no program uses the old map any more: 10 ms later.
-  std::promise<int> promise;
-  std::future<int> answer = promise.get_future();
-  std::thread([outer = std::move(outer), element = std::move(element), index, promise = std::move(promise)]() mutable {
-    const int value = element.get();
-    promise.set_value(bpf_map_update_elem(outer.get(), &index, &value, 0) < 0 ? errno : 0);
-  }).detach();
+  const auto write =
+      std::make_shared<std::packaged_task<int()>>([outer = std::move(outer), element = std::move(element), index] {
+        const int value = element.get();
+        return bpf_map_update_elem(outer.get(), &index, &value, 0) < 0 ? errno : 0;
+      });
+  std::future<int> answer = write->get_future();
+  try {
+    std::thread([write] { (*write)(); }).detach();
+  } catch (const std::system_error&) {  // there is no thread to be had
+    (*write)();
+  }
   while (answer.wait_for(std::chrono::microseconds(20)) != std::future_status::ready) {
     __u32 now = 0;  // read as an id
     if (bpf_map_lookup_elem(fd(), &index, &now) == 0 && now == known.id) return {};

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
+#include <pthread.h>
 
 namespace polycube::bpf {
 namespace {
@@ -52,6 +53,22 @@ TEST_F(MapOfMaps, HasTheInnerMapWhenTheCallReturns) {
     ASSERT_EQ(inner_id(1), id_of(inner));
   }
   EXPECT_EQ(inner_id(0), 0u);
+}
+
+TEST_F(MapOfMaps, WaitsByItselfWhenThereIsNoThreadToBeHad) {
+  pthread_attr_t normal;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&normal), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&huge), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, std::size_t{1} << 47), 0);  // more than there are addresses
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  const Map inner = array(8);
+  const auto done = outer_.set_inner(1, inner);
+  const auto refused = outer_.set_inner(1, array(16));
+  ASSERT_EQ(pthread_setattr_default_np(&normal), 0);
+  EXPECT_TRUE(done);
+  EXPECT_FALSE(refused);
+  EXPECT_EQ(inner_id(1), id_of(inner));
 }
 
 TEST_F(MapOfMaps, SaysWhatTheKernelRefuses) {

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <set>
 
+#include "base/log.h"
+
 namespace polycube::engine {
 
 namespace {
@@ -26,7 +28,12 @@ std::uint64_t monotonic_now() {
 
 /// Recorded first, it is the last that is done when everything is taken back.
 void TableAccess::publish_again(Undo* undo) const {
-  if (undo != nullptr && rule_set != nullptr) undo->add([rules = rule_set] { (void)rules->publish_all(); });
+  if (undo != nullptr && rule_set != nullptr)
+    undo->add([rules = rule_set, &map = map] {
+      if (auto done = rules->publish_all(); !done)
+        log::error("packets still see the rules of a request that was taken back, until table {} changes again: {}",
+                   map.info().name, done.error().message);
+    });
 }
 
 Result<> TableAccess::remember(std::span<const std::byte> key, Undo& undo) const {
