@@ -347,6 +347,13 @@ Result<Microcube> Cube::successor(const MicrocubeId& id, const Code& code) const
       const bool own = scope.kind == TableScope::Kind::program && old_scope.kind == TableScope::Kind::program;
       if (own && shape_of(object, name) == use->table()->shape()) next.tables.emplace(name, use);
     }
+    // The shape of a set of rules does not tell how large it is: it stays with its table, or both begin anew.
+    for (const auto& [name, info] : object.maps()) {
+      const std::string set = rule_set_name(name);
+      if (!object.maps().contains(set) || next.tables.contains(name) == next.tables.contains(set)) continue;
+      next.tables.erase(name);
+      next.tables.erase(set);
+    }
   }
   return next;
 }

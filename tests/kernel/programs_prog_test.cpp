@@ -31,6 +31,10 @@ std::uint32_t id_of(const bpf::Map& map) {
   return info.id;
 }
 
+// That what comes from the first port leaves through the second.
+constexpr port_rule first_to_second{
+    .value = {}, .mask = {.in_port = 0xffffffff, .other = {}}, .out_port = 1, .unused = {}};
+
 // The kernel frees what a program used some time after the program.
 bool is_gone(std::uint32_t map) {
   for (int i = 0; i < 5000; i++) {
@@ -445,6 +449,43 @@ TEST_P(ProgramsTest, TablesAreSharedAsTheyAreDeclared) {
   EXPECT_EQ(get<count>("everybody", two, 0, "other").packets, 4u);
   EXPECT_FALSE(path_.cube("c").map("steps"));
   EXPECT_FALSE(path_.cube("c").map("pcn_stats"));
+}
+
+TEST_P(ProgramsTest, TablesOfRulesOfEverySize) {
+  make_cube();
+  std::uint16_t index = 0;
+  for (const auto& [name, last] : {std::pair("rules64", 64u), std::pair("rules128", 128u), std::pair("rules256", 256u),
+                                   std::pair("rules8192", 8192u), std::pair("rules16384", 16384u)}) {
+    SCOPED_TRACE(name);
+    add(name, ++index);
+    call(index);
+    EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::drop);
+    // The last of all rules: those in front of it are for another port.
+    std::vector<std::uint32_t> keys(last);
+    std::vector<port_rule> rules(last, first_to_second);
+    for (std::uint32_t i = 0; i < last; i++) keys[i] = i;
+    for (std::uint32_t i = 0; i + 1 < last; i++) rules[i].value.in_port = 7;
+    must(must(path_.cube("c").map("rules", {Direction::ingress, index}))
+             .set(std::as_bytes(std::span(keys)), std::as_bytes(std::span(rules)), last));
+    EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+    EXPECT_EQ(path_.send("c", "p2", frame_).verdict, Verdict::drop);
+  }
+}
+
+TEST_P(ProgramsTest, ATableOfRulesThatChangesItsSizeBeginsAnew) {
+  make_cube();
+  const MicrocubeId one{Direction::ingress, 1};
+  add("rules8192", 1);
+  call(1);
+  for (const char* name : {"rules8192", "rules256", "rules16384", "rules64"}) {
+    SCOPED_TRACE(name);
+    must(programs().replace(one, code(name)));
+    EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::drop);
+    set("rules", first_to_second, one);
+    EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+    must(programs().replace(one, code(name)));  // and of the same size, stays
+    EXPECT_EQ(path_.send("c", "p1", frame_).verdict, Verdict::redirect);
+  }
 }
 
 TEST_P(ProgramsTest, SharedTablesGoWithTheirLastUser) {

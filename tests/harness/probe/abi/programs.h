@@ -21,6 +21,19 @@ struct step {
   __u32 seen_class;
 };
 
+/* Rules over the port that a packet comes from; other bytes are left open. */
+struct port_match {
+  __u32 in_port;
+  __u32 other[15];
+};
+
+struct port_rule {
+  struct port_match value;
+  struct port_match mask;
+  __u16 out_port;
+  __u16 unused[3];
+};
+
 struct count {
   __u64 packets;
 };
