@@ -20,7 +20,7 @@
 namespace polycube::harness {
 namespace {
 
-constexpr std::uint32_t attempts = 300;
+constexpr std::uint32_t attempts = 1000;
 constexpr const char* object_name = "probes/caller/step.tc.o";  // with tables of every scope
 
 bpf::Bytes read_object() {
