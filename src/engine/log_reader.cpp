@@ -32,23 +32,8 @@ LogReader::LogReader(std::string cube, std::function<std::uint64_t()> lost, Writ
 
 LogReader::~LogReader() { say_missing(); }
 
-bool LogReader::take_token(Clock::time_point now) {
-  constexpr std::chrono::nanoseconds interval = std::chrono::nanoseconds(std::chrono::seconds(1)) / rate;
-  const auto earned = static_cast<std::uint64_t>(std::max((now - refilled_) / interval, Clock::rep{0}));
-  if (tokens_ + earned >= burst) {
-    tokens_ = burst;
-    refilled_ = now;
-  } else {
-    tokens_ += earned;
-    refilled_ += interval * earned;
-  }
-  if (tokens_ == 0) return false;
-  tokens_--;
-  return true;
-}
-
 void LogReader::read(std::span<const std::byte> record, Clock::time_point now) {
-  if (!take_token(now)) {
+  if (!tokens_.take(now)) {
     suppressed_++;
     return;
   }

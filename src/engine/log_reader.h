@@ -14,13 +14,14 @@
 #include <string>
 
 #include "base/log.h"
+#include "base/token_bucket.h"
 #include "engine/log_format.h"
 
 namespace polycube::engine {
 
 class LogReader {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = TokenBucket::Clock;
   using Write =
       std::function<void(spdlog::level::level_enum, const std::string&, std::chrono::system_clock::time_point)>;
 
@@ -39,15 +40,13 @@ class LogReader {
 
  private:
   void say_missing();
-  [[nodiscard]] bool take_token(Clock::time_point now);
 
   std::string cube_;
   std::function<std::uint64_t()> lost_;
   Write write_;
   std::uint64_t known_lost_;
   std::uint64_t suppressed_ = 0;  ///< since the last report
-  std::uint64_t tokens_ = burst;
-  Clock::time_point refilled_;
+  TokenBucket tokens_{burst, rate};
   Clock::time_point reported_;
 };
 
