@@ -2,6 +2,7 @@
 """pbforwarder: rules by polycubectl and RESTCONF, and what they do to traffic."""
 
 import json
+import time
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -155,6 +156,19 @@ def test_slowpath_writes_into_the_log_and_drops(lab, daemon, hook):
     receiver.expect(passed)
     eventually(lambda: "[pb1] packet arrived to the slowpath from port p1\n" in daemon.log_text(), "a line in the log")
     assert receiver.count(shown, within=0.1) == 0
+
+
+def test_a_flood_into_the_slowpath_does_not_fill_the_log(lab, daemon):
+    a, b = lab.station("a"), lab.station("b")
+    add(daemon, "TC", a, b)
+    daemon.do("pb1 rules add 0 action=SLOWPATH")
+    sender = lab.tap(a)
+    begin = time.monotonic()
+    for _ in range(30):  # in parts that find room on their way to the slow path
+        sender.send(*[udp(a, b, 7)] * 100)
+    eventually(lambda: "lines about packets in the slowpath are missing" in daemon.log_text(), "that lines are missing")
+    lines = daemon.log_text().count("[pb1] packet arrived to the slowpath from port p1\n")
+    assert 1000 <= lines <= 1000 + 100 * (time.monotonic() - begin + 1)
 
 
 @pytest.mark.parametrize("hook", ["TC", "XDP_DRV"])
