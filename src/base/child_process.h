@@ -16,7 +16,7 @@
 namespace polycube {
 
 struct ChildLimits {
-  std::chrono::seconds time{10};  ///< after which it is killed
+  std::chrono::milliseconds time{10000};  ///< after which it is killed
   std::chrono::seconds processor_time{10};
   std::uint64_t memory = std::uint64_t{2} << 30;  ///< bytes of address space
   std::size_t output = std::size_t{16} << 20;     ///< bytes; who writes more is killed

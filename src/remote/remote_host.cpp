@@ -52,13 +52,21 @@ void RemoteHost::log(control::LogLevel level, std::string_view text) {
 
 // ---- programs --------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// The daemon waits for a cube's function as long as its call_deadline, 3 s, in which the answer has to be on its way.
+constexpr std::chrono::seconds compile_time{2};
+
+}  // namespace
+
 // What is to be compiled is, here.
 Result<pb::Reply> RemoteHost::call(pb::ProgramCall::Operation operation, const control::Program& program,
                                    const control::Code& code, bool any_index) const {
+  PCN_TRY(service::check_kind(code));
   control::Code compiled = code;
   if (!code.source.empty()) {
     PCN_ASSIGN(const control::Hook where, hook());
-    PCN_ASSIGN(compiled, service::compile(code, where, program));
+    PCN_ASSIGN(compiled, service::compile(code, where, program, {.headers = {}, .time = compile_time}));
   }
   pb::FromService message;
   pb::ProgramCall& call = *message.mutable_program();

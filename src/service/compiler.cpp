@@ -9,6 +9,8 @@
 namespace polycube::service {
 
 namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -88,40 +90,62 @@ std::string first_error(const std::string& diagnostics) {
   return diagnostics.substr(begin, diagnostics.find('\n', at) - begin);
 }
 
-Result<control::Bytes> object_of(ChildResult result) {
+tl::unexpected<Error> killed_by(int signal) {
+  return fail(ErrorCode::limit_exceeded, "the compiler was killed ({}): the source is too much for it",
+              ::strsignal(signal));
+}
+
+tl::unexpected<Error> took_too_long(milliseconds limit) {
+  return fail(ErrorCode::limit_exceeded,
+              "the compiler took too long for the source, and was stopped: it may take {:g} s here for all objects",
+              std::chrono::duration<double>(limit).count());
+}
+
+// How a compiler failed that came to its end.
+tl::unexpected<Error> failure_of(int status, std::string errors) {
+  constexpr int of_signals = 128;  // the sandbox ends with this and the signal's number when the compiler was killed
+  const std::string diagnostics = name_source(std::move(errors));
+  if (diagnostics.starts_with("bwrap: "))
+    return fail(ErrorCode::unsupported_feature, "the compiler's sandbox cannot be made here: {}",
+                diagnostics.substr(0, diagnostics.find('\n')));
+  // At the beginning of a line: quoted source is not.
+  if (('\n' + diagnostics).find("\nLLVM ERROR: out of memory") != std::string::npos)
+    return fail(ErrorCode::limit_exceeded, "the source needs more memory than the compiler may use ({} MiB)",
+                ChildLimits{}.memory >> 20);
+  if (status > of_signals) return killed_by(status - of_signals);
+  if (diagnostics.empty())
+    return fail(ErrorCode::limit_exceeded, "the compiler failed with status {} and did not say why", status);
+  return tl::unexpected<Error>(Error{ErrorCode::invalid_value,
+                                     fmt::format("the source does not compile: {}", first_error(diagnostics)),
+                                     {},
+                                     diagnostics});
+}
+
+Result<control::Bytes> object_of(ChildResult result, milliseconds limit) {
   using Ending = ChildResult::Ending;
   switch (result.ending) {
     case Ending::exited: break;
-    case Ending::took_too_long:
-      return fail(ErrorCode::limit_exceeded, "the compiler took too long for the source, and was stopped");
+    case Ending::took_too_long: return took_too_long(limit);
     case Ending::wrote_too_much:
       return fail(ErrorCode::limit_exceeded, "the compiler made too large an object of the source");
-    case Ending::killed:
-      return fail(ErrorCode::limit_exceeded, "the compiler was killed ({}): the source is too much for it",
-                  ::strsignal(result.status));
+    case Ending::killed: return killed_by(result.status);
   }
-  if (result.status != 0) {
-    const std::string diagnostics = name_source(std::move(result.errors));
-    if (diagnostics.starts_with("bwrap: "))
-      return fail(ErrorCode::unsupported_feature, "the compiler's sandbox cannot be made here: {}",
-                  diagnostics.substr(0, diagnostics.find('\n')));
-    return tl::unexpected<Error>(Error{ErrorCode::invalid_value,
-                                       fmt::format("the source does not compile: {}", first_error(diagnostics)),
-                                       {},
-                                       diagnostics});
-  }
+  if (result.status != 0) return failure_of(result.status, std::move(result.errors));
   const auto bytes = std::as_bytes(std::span(result.output));
   return control::Bytes(bytes.begin(), bytes.end());
 }
 
 Result<control::Bytes> compile_for(const std::string& source, control::Hook hook, const CompilerTools& tools,
-                                   const fs::path& headers) {
+                                   const fs::path& headers, Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+  if (left <= milliseconds(0)) return took_too_long(tools.time);
   std::vector<std::string> command = sandbox_command(tools, headers);
   const std::vector<std::string> compiler = compiler_command(tools, hook);
   command.insert(command.end(), compiler.begin(), compiler.end());
   PCN_ASSIGN(ChildResult result,
-             run_child(command, {"LC_ALL=C.UTF-8"}, source, {.time = tools.time, .processor_time = tools.time}));
-  return object_of(std::move(result));
+             run_child(command, {"LC_ALL=C.UTF-8"}, source,
+                       {.time = left, .processor_time = std::chrono::ceil<std::chrono::seconds>(left)}));
+  return object_of(std::move(result), tools.time);
 }
 
 Result<> check_tools(const CompilerTools& tools, const fs::path& headers) {
@@ -142,8 +166,17 @@ Result<> check_tools(const CompilerTools& tools, const fs::path& headers) {
 
 }  // namespace
 
+Result<> check_kind(const control::Code& code) {
+  const bool objects = !code.tc_object.empty() || !code.xdp_object.empty();
+  if (!code.name.empty() + !code.source.empty() + objects <= 1) return {};
+  return fail(ErrorCode::invalid_value,
+              "the code of a program is a name in the package, source, or objects: give one of them, not several");
+}
+
 Result<control::Code> compile(const control::Code& code, control::Hook hook, const control::Program& program,
                               const CompilerTools& tools) {
+  const Clock::time_point deadline = Clock::now() + tools.time;
+  PCN_TRY(check_kind(code));
   if (code.source.empty()) return code;
   if (code.source.size() > max_source)
     return fail(ErrorCode::limit_exceeded, "the source has {} bytes; {} are allowed", code.source.size(), max_source);
@@ -153,10 +186,10 @@ Result<control::Code> compile(const control::Code& code, control::Hook hook, con
   const bool has_way_out = program.index == 0 || program.direction == control::Direction::egress;
   control::Code compiled;
   if (hook == control::Hook::xdp) {
-    PCN_ASSIGN(compiled.xdp_object, compile_for(code.source, control::Hook::xdp, tools, headers));
+    PCN_ASSIGN(compiled.xdp_object, compile_for(code.source, control::Hook::xdp, tools, headers, deadline));
   }
   if (hook == control::Hook::tc || has_way_out) {
-    PCN_ASSIGN(compiled.tc_object, compile_for(code.source, control::Hook::tc, tools, headers));
+    PCN_ASSIGN(compiled.tc_object, compile_for(code.source, control::Hook::tc, tools, headers, deadline));
   }
   return compiled;
 }

@@ -19,13 +19,16 @@ namespace polycube::service {
 struct CompilerTools {
   std::filesystem::path clang = "/usr/bin/clang-19";
   std::filesystem::path sandbox = "/usr/bin/bwrap";
-  std::filesystem::path headers;  ///< folder with polycube/cube.h; empty: that of this program's installation
-  std::chrono::seconds time{10};  ///< for each object
+  std::filesystem::path headers;          ///< folder with polycube/cube.h; empty: that of this program's installation
+  std::chrono::milliseconds time{10000};  ///< for all objects together
 };
+
+/// Whether it is no more than one of: a name, source, objects. Errors: invalid_value.
+[[nodiscard]] Result<> check_kind(const control::Code& code);
 
 /// The code with objects instead of source, for the hooks that `program` of a cube at `hook` needs. Code without source
 /// stays as it is. Errors: invalid_value, whose message begins with the first diagnostic and whose detail has all;
-/// unsupported_feature (what has to be installed); limit_exceeded.
+/// unsupported_feature (what has to be installed); limit_exceeded; those of check_kind().
 [[nodiscard]] Result<control::Code> compile(const control::Code& code, control::Hook hook,
                                             const control::Program& program, const CompilerTools& tools = {});
 

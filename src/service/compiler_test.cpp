@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+
 namespace polycube::service {
 namespace {
 
@@ -75,6 +78,49 @@ TEST(Compiler, ThatDoesNotEndIsStopped) {
   const Error error = error_of(endless + "int x = A39;\n", {.headers = {}, .time = std::chrono::seconds(1)});
   EXPECT_EQ(error.code, ErrorCode::limit_exceeded) << error.message;
   EXPECT_EQ(error_of(std::string(2 << 20, ' ')).code, ErrorCode::limit_exceeded);
+}
+
+TEST(Compiler, ThatFailsForWantOfMemorySaysSo) {
+  const Error error = error_of("int x[] = {[400000000] = 1};\n");
+  EXPECT_EQ(error.code, ErrorCode::limit_exceeded) << error.message;
+  EXPECT_THAT(error.message, HasSubstr("more memory than the compiler may use (2048 MiB)"));
+}
+
+TEST(Compiler, ThatASignalEndedSaysSo) {
+  // In place of the compiler: the sandbox turns the signal into a status.
+  const std::filesystem::path script = testing::TempDir() + "killed_compiler";
+  std::ofstream(script) << "#!/bin/sh\nexit 139\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  const Error error = error_of(good, {.clang = "/usr/bin/clang-19", .sandbox = script, .headers = {}});
+  EXPECT_EQ(error.code, ErrorCode::limit_exceeded);
+  EXPECT_THAT(error.message, HasSubstr("the compiler was killed (Segmentation fault)"));
+  std::ofstream(script) << "#!/bin/sh\nexit 7\n";
+  EXPECT_THAT(error_of(good, {.clang = "/usr/bin/clang-19", .sandbox = script, .headers = {}}).message,
+              HasSubstr("status 7 and did not say why"));
+  std::filesystem::remove(script);
+}
+
+TEST(Compiler, HasItsTimeForAllObjectsTogether) {
+  // In place of the compiler: each object takes its time.
+  const std::filesystem::path script = testing::TempDir() + "slow_compiler";
+  std::ofstream(script) << "#!/bin/sh\nsleep 1\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  const auto result = compile(
+      Code::from_source(good), Hook::xdp, {},
+      {.clang = "/usr/bin/clang-19", .sandbox = script, .headers = {}, .time = std::chrono::milliseconds(1500)});
+  std::filesystem::remove(script);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::limit_exceeded);
+  EXPECT_THAT(result.error().message, HasSubstr("it may take 1.5 s here for all objects"));
+}
+
+TEST(Compiler, TakesCodeOfOneKind) {
+  Code both = Code::from_source(good);
+  both.name = "step";
+  EXPECT_EQ(compile(both, Hook::tc, slave).error().code, ErrorCode::invalid_value);
+  both.name = {};
+  both.tc_object.resize(1);
+  EXPECT_EQ(compile(both, Hook::tc, slave).error().code, ErrorCode::invalid_value);
 }
 
 TEST(Compiler, SaysWhatHasToBeInstalled) {
