@@ -51,6 +51,11 @@ pb::Reply all(const control::RawTable& table) {
 
 }  // namespace
 
+Result<> check_object(const std::string& object) {
+  if (object.size() <= max_object) return {};
+  return fail(ErrorCode::limit_exceeded, "an object has {} bytes; {} are allowed", object.size(), max_object);
+}
+
 pb::Reply ports(control::Host& host) {
   pb::Reply reply;
   for (const control::Port& port : host.ports()) *reply.add_ports() = to_message(port);
@@ -96,6 +101,8 @@ pb::Reply use_table(control::Host& host, Tables& tables, const pb::TableCall& ca
 pb::Reply change_program(control::Host& host, const pb::ProgramCall& call) {
   const auto program = from_message(call.program());
   if (!program) return reply_with(program.error());
+  for (const std::string* object : {&call.code().tc(), &call.code().xdp()})
+    if (auto fits = check_object(*object); !fits) return reply_with(fits.error());
   control::Code code = control::Code::from_objects(copy_of(call.code().tc()), copy_of(call.code().xdp()));
   code.name = call.code().name();
   pb::Reply reply;

@@ -14,6 +14,11 @@
 
 namespace polycube::remote {
 
+/// Of an object that a service sends, in bytes.
+inline constexpr std::size_t max_object = std::size_t{16} << 20;
+/// Errors: limit_exceeded.
+[[nodiscard]] Result<> check_object(const std::string& object);
+
 /// Tables that were opened, by direction and index of their programs, and name.
 using Tables = std::map<std::tuple<bool, std::uint32_t, std::string>, std::unique_ptr<control::RawTable>>;
 

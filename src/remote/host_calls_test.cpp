@@ -146,6 +146,23 @@ TEST_F(HostCalls, ProgramsAreChangedAsTheyAreNamed) {
   EXPECT_THAT(change_program(host, call).error().message(), HasSubstr("no such operation"));
 }
 
+TEST_F(HostCalls, ProgramsAreHeldToTheSizeOfOffers) {
+  pb::ProgramCall call;
+  call.mutable_program()->set_index(3);
+  call.set_operation(pb::ProgramCall::RELOAD);
+  call.mutable_code()->set_tc(std::string(max_object, 'x'));
+  EXPECT_FALSE(change_program(host, call).has_error());
+  host.changed = {};
+  for (const bool xdp : {false, true}) {
+    call.mutable_code()->set_tc(std::string(xdp ? 1 : max_object + 1, 'x'));
+    call.mutable_code()->set_xdp(std::string(xdp ? max_object + 1 : 1, 'x'));
+    const pb::Reply reply = change_program(host, call);
+    EXPECT_EQ(from_message(reply.error()).code, ErrorCode::limit_exceeded);
+    EXPECT_THAT(reply.error().message(), HasSubstr("16777217 bytes; 16777216 are allowed"));
+  }
+  EXPECT_EQ(host.changed, "");
+}
+
 TEST_F(HostCalls, TablesAreOpenedFirst) {
   EXPECT_THAT(use(pb::TableCall::GET, "key").error().message(), HasSubstr("has not been opened"));
   EXPECT_THAT(use(pb::TableCall::OPEN, "", "others").error().message(), HasSubstr("no table others"));

@@ -245,9 +245,7 @@ Result<> Session::check_offer(const pb::Offer& offer) {
   if (objects.size() > 2 * max_programs)
     return fail(ErrorCode::limit_exceeded, "the package has {} programs; {} are allowed", objects.size() / 2,
                 max_programs);
-  for (const std::string* object : objects)
-    if (object->size() > max_object)
-      return fail(ErrorCode::limit_exceeded, "an object has {} bytes; {} are allowed", object->size(), max_object);
+  for (const std::string* object : objects) PCN_TRY(check_object(*object));
   return {};
 }
 

@@ -28,9 +28,8 @@ namespace polycube::remote {
 /// How long a function of a cube may take.
 inline constexpr std::chrono::seconds call_deadline{3};
 
-/// Of a service's model and of each of its objects, in bytes.
+/// Of a service's model, in bytes.
 inline constexpr std::size_t max_model = std::size_t{1} << 20;
-inline constexpr std::size_t max_object = std::size_t{16} << 20;
 /// Of a package.
 inline constexpr std::size_t max_programs = 256;
 
