@@ -87,6 +87,12 @@ bool stays(const Transaction& transaction, const std::string& name) {
          before->second.service == after->second.service && before->second.hook == after->second.hook;
 }
 
+// A cube without a program for the gate has other wires just now, as when its programs cannot go back to what they were:
+// the device leads where it did.
+Result<> lead(Root& root, const Cube& cube, const CubeGate& where) {
+  return cube.has_entry(where) ? root.steer(cube.entry(where)) : Result<>();
+}
+
 }  // namespace
 
 Engine::~Engine() {
@@ -497,6 +503,7 @@ Result<> Engine::install(const std::string& name, Staged& staged) {
 
 // Leads devices to what their packets enter: those that lead elsewhere now, and those of cubes with a new program.
 Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std::string>& cubes, Staged& staged) {
+  const std::lock_guard lock(programs_mutex_);  // a control plane may replace the master, and with it these programs
   for (const auto& [gate, first] : transaction.wiring.gates) {
     const CubeGate where(first.direction, first.port);
     auto staged_root = staged.roots.find(gate);
@@ -505,7 +512,7 @@ Result<> Engine::steer_roots(const Transaction& transaction, const std::set<std:
         staged_root == staged.roots.end() && entry->second.cube == first.cube && entry->second.where == where;
     if (stays_here && !cubes.contains(first.cube)) continue;
     Root& root = staged_root != staged.roots.end() ? staged_root->second : entry->second.root;
-    PCN_TRY(root.steer(find(first.cube, staged)->entry(where)));
+    PCN_TRY(lead(root, *find(first.cube, staged), where));
   }
   return {};
 }
@@ -514,7 +521,7 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   // Runs last when the transaction is taken back: by then the cubes have their old programs.
   staged.undo.add([this] {
     const std::lock_guard lock(programs_mutex_);
-    for (auto& [key, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.where));
+    for (auto& [key, entry] : roots_) (void)lead(entry.root, *cubes_.at(entry.cube), entry.where);
   });
   PCN_TRY(start_counting(transaction, staged));
   PCN_TRY(forget_reused_indexes(transaction, staged));
@@ -590,7 +597,7 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     take_over_cubes(transaction, staged);
     // A master that was replaced meanwhile may not have known which devices would lead to it.
     if (masters_replaced_ != staged.masters_replaced)
-      for (auto& [gate, entry] : roots_) (void)entry.root.steer(cubes_.at(entry.cube)->entry(entry.where));
+      for (auto& [gate, entry] : roots_) (void)lead(entry.root, *cubes_.at(entry.cube), entry.where);
   }
   if (!retired_.roots.empty() || !retired_.cubes.empty()) {
     if (auto waited = bpf::wait_for_running_programs()) {
@@ -679,14 +686,17 @@ Result<> Microcubes::carry_out(const MicrocubeId& id, const Code& code) const {
   if (auto done = cube_->replace(id, code, engine_->entry_objects(*cube_)); !done)
     return fail_with(done.error(), fmt::format("cube {}", cube_->name()));
   if (id.is_master()) PCN_TRY(lead_devices());
-  return engine_->follow_log(*cube_);
+  // The program runs by now.
+  if (auto done = engine_->follow_log(*cube_); !done)
+    log::error("cube {}: the lines that its programs log are lost: {}", cube_->name(), done.error().message);
+  return {};
 }
 
 Result<> Microcubes::lead_devices() const {
   engine_->masters_replaced_++;
+  // While a transaction replaces a cube by another of its name, devices lead to the one before.
   for (auto& [gate, entry] : engine_->roots_)
-    if (entry.cube == cube_->name() && cube_->has_entry(entry.where))
-      PCN_TRY(entry.root.steer(cube_->entry(entry.where)));
+    if (engine_->cubes_.at(entry.cube).get() == cube_) PCN_TRY(lead(entry.root, *cube_, entry.where));
   return {};
 }
 

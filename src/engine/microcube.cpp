@@ -35,6 +35,7 @@ Result<> check_master(const bpf::ObjectFile& object, const Package& package, Fam
                 "{} is a slave, and cannot be the master: that includes polycube/cube.h or polycube/transparent.h",
                 object.path().string());
   PCN_TRY(check_program(object, "pcn_ingress", family));
+  PCN_TRY(check_feature(object, object.has_constant("pcn_transparent"), package.transparent(), "transparent.h"));
   PCN_TRY(check_feature(object, object.maps().contains("pcn_controller"), package.slow_path(), "controller.h"));
   PCN_TRY(check_feature(object, object.programs().contains("pcn_egress"), package.egress(), "egress.h"));
   if (family == Family::xdp)
@@ -51,6 +52,13 @@ Result<> check_master(const bpf::ObjectFile& object, const Package& package, Fam
                   "{}: table {} is a {}, but the model is bound to a {}: keep the tables that the model is bound to as "
                   "they are",
                   object.path().string(), name, to_string(shape), to_string(wanted));
+    PCN_ASSIGN(const TableScope wanted_scope, scope_of(package.object(family), name));
+    PCN_ASSIGN(const TableScope scope, scope_of(object, name));
+    if (!(scope == wanted_scope))
+      return fail(ErrorCode::invalid_value,
+                  "{}: table {} is shared otherwise (PCN_SHARED and the like) than the one that the model is bound to: "
+                  "keep the tables that the model is bound to as they are",
+                  object.path().string(), name);
   }
   return {};
 }

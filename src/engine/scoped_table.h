@@ -23,6 +23,7 @@ struct TableScope {
   std::string space;  ///< name of the namespace
 
   [[nodiscard]] bool between_cubes() const { return kind == Kind::space || kind == Kind::everyone; }
+  bool operator==(const TableScope&) const = default;
 };
 
 /// Errors: invalid_value for a declaration that means nothing.

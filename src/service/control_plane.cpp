@@ -36,6 +36,7 @@ Result<> ControlPlane::prepare(const control::Changes& changes) {
 }
 
 Result<> ControlPlane::commit(const control::Changes& changes) {
+  const std::lock_guard turn(turn_->mutex);  // what is put back is what this commit() did, not what a timer did before
   const auto before = programs();
   auto done = call("commit", [&] { return cube_->commit(changes); });
   if (!done) put_back(before);

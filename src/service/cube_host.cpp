@@ -143,6 +143,7 @@ Result<control::Hook> CubeHost::hook() const {
 
 // Compiles without the lock.
 Result<engine::Code> CubeHost::resolve(const control::Code& code, const control::Program& program) const {
+  PCN_TRY(check_kind(code));
   if (!code.name.empty()) return package_.code(code.name);
   PCN_ASSIGN(const control::Hook where, hook());
   PCN_ASSIGN(const control::Code compiled, compile(code, where, program));
@@ -320,7 +321,7 @@ class CubeHost::HostTable : public control::RawTable {
     PCN_ASSIGN(const engine::MapAccess map, host_.running_->cube->map(info_.name, program_));
     PCN_ASSIGN(const TableInfo now, info_of(map.table->shape()));
     if (now.kind != info_.kind || now.per_cpu != info_.per_cpu || now.key_size != info_.key_size ||
-        now.value_size != info_.value_size)
+        now.value_size != info_.value_size || now.key_type != info_.key_type || now.value_type != info_.value_type)
       return fail(ErrorCode::operation_not_supported,
                   "table {} is another one since its program was replaced: open it again", info_.name);
     return access(map);

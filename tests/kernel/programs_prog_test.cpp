@@ -6,12 +6,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "harness/data_path.h"
 #include "harness/must.h"
 #include "harness/probe/abi/probe.h"
 #include "harness/probe/abi/programs.h"
+#include "service/control_plane.h"
 
 namespace polycube::harness {
 namespace {
@@ -362,6 +364,144 @@ TEST_P(ProgramsTest, ATransactionMeetsProgramsThatChangedMeanwhile) {
   EXPECT_EQ(seen(2).packets, 1u);
 }
 
+TEST_P(ProgramsTest, TransactionsWhileTheMasterIsReplaced) {
+  make_cube();
+  std::atomic<bool> over = false;
+  std::jthread reloads([&, mine = programs()] {
+    while (!over) must(mine.replace({}, code("caller")));
+  });
+  for (int i = 0; i < 30; i++) {
+    path_.set_peer("c", "p2", i % 2 == 0 ? "" : "d2");
+    must(path_.apply());
+  }
+  over = true;
+  reloads.join();
+  expect_arrives("d1", "d2");
+}
+
+TEST_P(ProgramsTest, ATransactionThatCannotGoBackToItsProgramsLeavesTheOthers) {
+  make_cube();
+  path_.add_device("d3");
+  path_.add_cube("c", caller(), hook(), {{"p1", "d1"}, {"p2", "d2"}, {"p3", ""}});
+  path_.wanted.cubes.at("c").log_level = "TRACE";
+  must(path_.apply());
+  // The new master is one that the kernel refuses with the constants of before.
+  path_.wanted.cubes.at("c").log_level = "INFO";
+  path_.set_peer("c", "p1", "");
+  path_.set_peer("c", "p3", "d3");
+  path_.control = [&](engine::Undo&) -> Result<> {
+    must(programs().replace({}, code("trap")));
+    return fail(ErrorCode::in_use, "no");
+  };
+  EXPECT_EQ(path_.apply().error().code, ErrorCode::in_use);
+  must(programs().replace({}, code("caller")));
+  must(path_.apply());
+  expect_arrives("d1", "d2");
+}
+
+TEST_P(ProgramsTest, ACubeThatReplacesAnotherReloadsItsMasterAtOnce) {
+  make_cube();
+  path_.wanted.cubes.at("c").hook = hook() == Hook::tc ? Hook::xdp_skb : Hook::tc;
+  bool reloaded = false;
+  path_.control = [&](engine::Undo&) -> Result<> {
+    PCN_TRY(programs().replace({}, code("caller")));
+    reloaded = true;
+    return {};
+  };
+  must(path_.apply());
+  EXPECT_TRUE(reloaded);
+  expect_arrives("d1", "d2");
+}
+
+// ---- by control planes -----------------------------------------------------------------------------------------------
+
+/// Makes one control plane, which does what the test says.
+class Source : public service::ControlSource {
+ public:
+  [[nodiscard]] Result<std::unique_ptr<control::Cube>> create(control::Host& made_for) override {
+    host = &made_for;
+    return std::make_unique<Cube>(*this);
+  }
+  [[nodiscard]] Place place() const override { return Place::in_process; }
+
+  control::Host* host = nullptr;
+  std::function<Result<>()> commit;
+
+ private:
+  struct Cube : control::Cube {
+    explicit Cube(Source& made_by) : source(made_by) {}
+    [[nodiscard]] Result<> commit(const control::Changes&) override { return source.commit(); }
+    Source& source;
+  };
+};
+
+class ControlPlaneTest : public ProgramsTest {
+ protected:
+  void make_control_plane() {
+    make_cube();
+    plane_ = must(service::ControlPlane::create(source_, "c", *caller().package, path_.engine().slow_path()));
+    plane_->join(path_.engine());
+    must(plane_->start(path_.engine()));
+  }
+  control::Host& host() { return *source_.host; }
+
+  Source source_;
+  std::unique_ptr<service::ControlPlane> plane_;
+};
+
+TEST_P(ControlPlaneTest, ACommitThatFailsTakesBackWhatItDidAndNothingElse) {
+  make_control_plane();
+  const auto add_step = [&](std::uint16_t index) {
+    return host().add_program(control::Code::of_package("step"), control::Direction::ingress, index);
+  };
+  std::promise<void> begun;
+  // Has its turn when commit() is called: whatever commit() finds there was there before it.
+  const control::Timer timer = host().after(std::chrono::milliseconds(0), [&] {
+    begun.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    must(add_step(1));
+  });
+  begun.get_future().wait();
+  source_.commit = [&]() -> Result<> {
+    must(add_step(2));
+    return fail(ErrorCode::in_use, "no");
+  };
+  EXPECT_EQ(plane_->commit({}).error().code, ErrorCode::in_use);
+  EXPECT_TRUE(path_.cube("c").has({Direction::ingress, 1}));
+  EXPECT_FALSE(path_.cube("c").has({Direction::ingress, 2}));
+}
+
+TEST_P(ControlPlaneTest, CodeIsOfOneKind) {
+  make_control_plane();
+  control::Code both = control::Code::of_package("step");
+  both.source = "int x;";
+  control::Code more = control::Code::of_package("step");
+  more.xdp_object.resize(1);
+  for (const control::Code& code : {both, more}) {
+    const auto refused = host().add_program(code, control::Direction::ingress, 1);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_value);
+    EXPECT_THAT(refused.error().message, HasSubstr("give one of them"));
+  }
+}
+
+TEST_P(ControlPlaneTest, AHandleIsForTheStructThatItWasOpenedWith) {
+  make_control_plane();
+  const control::Program first{control::Direction::ingress, 1};
+  must(host().add_program(control::Code::of_package("step"), first.direction, first.index));
+  const auto table = must(host().open_table("steps", first));
+  const std::uint32_t key = 0;
+  const auto read = [&] { return table->get(std::as_bytes(std::span(&key, 1))); };
+  EXPECT_TRUE(read());
+  must(host().reload_program(control::Code::of_package("later"), first));
+  EXPECT_TRUE(read());
+  // The same sizes, another struct.
+  must(host().reload_program(control::Code::of_package("renamed"), first));
+  EXPECT_THAT(read().error().message, HasSubstr("open it again"));
+  must(host().reload_program(control::Code::of_package("step"), first));
+  EXPECT_TRUE(read());
+}
+
 // ---- what is refused -------------------------------------------------------------------------------------------------
 
 TEST_P(ProgramsTest, WhatIsRefusedChangesNothing) {
@@ -398,10 +538,35 @@ TEST_P(ProgramsTest, WhatIsRefusedChangesNothing) {
   EXPECT_THAT(refused([&] { return programs().replace({}, code("step")); }).message, HasSubstr("is a slave"));
   EXPECT_THAT(refused([&] { return programs().replace({}, must(probe().package->code("probe"))); }).message,
               HasSubstr("polycube/egress.h"));
+  EXPECT_THAT(refused([&] { return programs().replace({}, transparent_caller().package->master()); }).message,
+              HasSubstr("includes polycube/transparent.h"));
   EXPECT_EQ(caller().package->code("nobody").error().code, ErrorCode::data_missing);
   // 62 more, then no room is left.
   for (int i = 2; i < PCN_MAX_PROGRAMS; i++) EXPECT_EQ(add("step"), i);
   EXPECT_EQ(adding(Direction::ingress, code("step"), std::nullopt).code, ErrorCode::limit_exceeded);
+}
+
+TEST_P(ProgramsTest, ATransparentCubeTakesNoMasterWithPorts) {
+  make_cube();
+  path_.add_cube("t", transparent_caller(), hook(), {});
+  path_.wanted.chains["d1"].push_back("t");
+  must(path_.apply());
+  const auto refused = programs("t").replace({}, code("caller"));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("does not include polycube/transparent.h"));
+  must(programs("t").replace({}, transparent_caller().package->master()));
+  expect_arrives("d1", "d2");
+}
+
+TEST_P(ProgramsTest, TheTablesOfTheModelStayAsTheyAreShared) {
+  path_.add_cube("p", probe(), hook(), {{"p1", ""}});
+  path_.write("p", "rules", {{"inport", "p1"}, {"action", "host"}});
+  must(path_.apply());
+  const auto refused = programs("p").replace({}, must(probe().package->code("shared")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_value);
+  EXPECT_THAT(refused.error().message, HasSubstr("table rules is shared otherwise"));
+  EXPECT_EQ(path_.send("p", "p1", frame_).verdict, Verdict::host);
 }
 
 TEST_P(ProgramsTest, ACubeThatJumpsNowhereTakesNoSlaves) {
@@ -542,6 +707,7 @@ TEST_P(ProgramsTest, TablesThatDoNotFit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Hooks, ProgramsTest, testing::Values(Hook::tc, Hook::xdp_skb, Hook::xdp_drv), hook_name);
+INSTANTIATE_TEST_SUITE_P(Hooks, ControlPlaneTest, testing::Values(Hook::tc, Hook::xdp_skb), hook_name);
 
 }  // namespace
 }  // namespace polycube::harness

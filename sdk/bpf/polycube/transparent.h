@@ -17,6 +17,9 @@
 #define PCN_TRANSPARENT 1
 #include <polycube/egress.h>
 
+/* Says in the object what it is. */
+const volatile __u8 pcn_transparent = 1;
+
 static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md);
 
 SEC(PCN_SECTION)

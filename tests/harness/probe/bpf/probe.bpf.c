@@ -12,7 +12,11 @@
 #endif
 #include "abi/probe.h"
 
+#ifdef PROBE_SHARED
+PCN_ARRAY(rules, struct rule, PCN_MAX_PORTS) PCN_SHARED;
+#else
 PCN_ARRAY(rules, struct rule, PCN_MAX_PORTS);
+#endif
 PCN_ARRAY(seen, struct seen, 1);
 PCN_HASH(notes, __u32, struct note, PROBE_NOTES);
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * A slave for both directions, with a table of each scope: it counts packets and does what its table says. Compiled
- * three times: STEP_LATER is another version of it, STEP_OTHER declares its tables otherwise.
+ * four times: STEP_LATER is another version of it, STEP_OTHER declares its tables otherwise, STEP_RENAMED has another name
+ * for a struct.
  */
+#ifdef STEP_RENAMED
+#define step walk
+#endif
 #include <polycube/slave.h>
 #include <polycube/egress_slave.h>
 #include <polycube/programs.h>
