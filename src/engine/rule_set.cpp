@@ -63,7 +63,7 @@ Nibbles choose_nibbles(std::span<const std::byte> rules, std::size_t rule_size) 
       left[nibble] += (count + open[nibble]) * (count + open[nibble]);
   std::array<std::uint8_t, PCN_NIBBLES> order{};
   std::iota(order.begin(), order.end(), std::uint8_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return left[a] < left[b]; });
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return std::pair(left[a], a) < std::pair(left[b], b); });
   Nibbles chosen{};
   std::copy_n(order.begin(), chosen.size(), chosen.begin());
   return chosen;
