@@ -97,7 +97,10 @@ std::optional<Ip> parse_ip(Frame frame) {
     const std::size_t total = ipv6_size + u16_at(packet, 4);
     if (total > packet.size()) return std::nullopt;
     packet = packet.first(total);
-    return Ip{packet, false, ipv6_size, u8_at(packet, 6), ipv6_at(packet, 8), ipv6_at(packet, 24)};
+    const Ip ip{packet, false, ipv6_size, u8_at(packet, 6), ipv6_at(packet, 8), ipv6_at(packet, 24)};
+    // IPv4-mapped addresses are none of the wire (RFC 4038, 4.2), and would be taken for IPv4 ones here.
+    if (ip.source.is_ipv4() || ip.destination.is_ipv4()) return std::nullopt;
+    return ip;
   }
   return std::nullopt;
 }
