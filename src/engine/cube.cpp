@@ -11,10 +11,6 @@ namespace {
 constexpr std::string_view drop_names[] = {"policy", "port-unwired", "no-such-port",   "jump-failed",
                                            "error",  "no-headroom",  "slow-path-full", "no-way-to-host"};
 
-}  // namespace
-
-namespace {
-
 Result<> allocate(std::optional<PanelSlot>& slot, Panel& panel) {
   PCN_ASSIGN(PanelSlot allocated, PanelSlot::allocate(panel));
   slot.emplace(std::move(allocated));
@@ -451,8 +447,7 @@ Result<MapAccess> Cube::map(const std::string& table, const MicrocubeId& program
 std::vector<std::string> Cube::rings() const {
   std::vector<std::string> names;
   const std::shared_lock lock(tables_mutex_);
-  for (const auto& [name, info] : microcubes_.at({}).code.object(family_of(hook_))->maps())
-    if (info.type == BPF_MAP_TYPE_RINGBUF && Package::is_own_table(name)) names.push_back(name);
+  for (const auto& [name, size] : rings_of(*microcubes_.at({}).code.object(family_of(hook_)))) names.push_back(name);
   return names;
 }
 

@@ -82,35 +82,29 @@ Result<> check_slave(const bpf::ObjectFile& object, const Package& package, Fami
   return needs("pcn_injector", package.floods(), "flood.h");
 }
 
-// The rings that the control plane reads are those that the cube was created with.
+// The rings that the control plane reads are those that the cube was created with; slaves may write into those of the cube.
 Result<> check_rings(const bpf::ObjectFile& object, const bpf::ObjectFile& created, bool is_master) {
-  const auto rings = [](const bpf::ObjectFile& of) {
-    std::map<std::string, __u32> sizes;
-    for (const auto& [name, info] : of.maps())
-      if (info.type == BPF_MAP_TYPE_RINGBUF && Package::is_own_table(name)) sizes.emplace(name, info.max_entries);
-    return sizes;
-  };
-  const auto wanted = rings(created);
-  const auto declared = rings(object);
-  for (const auto& [name, size] : is_master ? wanted : declared) {
-    const auto one = declared.find(name);
-    const auto other = wanted.find(name);
-    bool same = one != declared.end() && other != wanted.end() && one->second == other->second;
-    if (same) {
-      PCN_ASSIGN(const TableScope scope, scope_of(object, name));
-      PCN_ASSIGN(const TableScope scope_of_created, scope_of(created, name));
-      same = scope.kind == scope_of_created.kind && (is_master || scope.kind == TableScope::Kind::cube);
-    }
-    if (!same)
-      return fail(ErrorCode::operation_not_supported,
-                  "{}: the control plane reads ring buffer {} as {} declares it: declare it alike{}",
-                  object.path().string(), name, created.path().string(), is_master ? "" : ", in both with PCN_SHARED");
+  const auto wanted = rings_of(created);
+  const auto declared = rings_of(object);
+  bool fits = !is_master || declared.size() == wanted.size();
+  for (const auto& [name, size] : declared) {
+    const auto ring = wanted.find(name);
+    fits = fits && ring != wanted.end() && ring->second == size;
+    if (!fits) break;
+    PCN_ASSIGN(const TableScope scope, scope_of(object, name));
+    PCN_ASSIGN(const TableScope scope_of_created, scope_of(created, name));
+    fits = scope.kind == scope_of_created.kind && (is_master || scope.kind == TableScope::Kind::cube);
   }
-  if (is_master && declared.size() > wanted.size())
-    return fail(ErrorCode::operation_not_supported,
-                "{} declares more ring buffers than {}, which the control plane would not read", object.path().string(),
-                created.path().string());
-  return {};
+  if (fits) return {};
+  const auto names = [](const auto& rings) {
+    std::vector<std::string> list;
+    for (const auto& [name, size] : rings) list.push_back(fmt::format("{} ({} bytes)", name, size));
+    return list.empty() ? std::string("none") : fmt::format("{}", fmt::join(list, ", "));
+  };
+  return fail(ErrorCode::operation_not_supported,
+              "{} declares the ring buffers {}; the control plane reads those of {}: {}. Declare them alike{}",
+              object.path().string(), names(declared), created.path().string(), names(wanted),
+              is_master ? "" : ", in both with PCN_SHARED");
 }
 
 }  // namespace

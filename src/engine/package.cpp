@@ -42,12 +42,8 @@ Result<Code> read_code(const std::filesystem::path& folder, const std::string& n
   return code;
 }
 
-}  // namespace
-
-// What the kernel would only refuse when a cube is made.
-Result<> check_rings(const bpf::ObjectFile& object) {
-  for (const auto& [name, info] : object.maps()) {
-    if (info.type != BPF_MAP_TYPE_RINGBUF || !Package::is_own_table(name)) continue;
+Result<> check_ring_scopes(const bpf::ObjectFile& object) {
+  for (const auto& [name, size] : rings_of(object)) {
     PCN_ASSIGN(const TableScope scope, scope_of(object, name));
     if (scope.between_cubes())
       return fail(ErrorCode::invalid_value,
@@ -57,6 +53,16 @@ Result<> check_rings(const bpf::ObjectFile& object) {
   return {};
 }
 
+}  // namespace
+
+std::map<std::string, __u32> rings_of(const bpf::ObjectFile& object) {
+  std::map<std::string, __u32> rings;
+  for (const auto& [name, info] : object.maps())
+    if (info.type == BPF_MAP_TYPE_RINGBUF && Package::is_own_table(name)) rings.emplace(name, info.max_entries);
+  return rings;
+}
+
+// What the kernel would only refuse when a cube is made.
 Result<> check_program(const bpf::ObjectFile& object, const char* name, Family family) {
   const auto program = object.programs().find(name);
   if (program == object.programs().end())
@@ -94,7 +100,7 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
     if (package.sends_) PCN_TRY(check_program(package.object(family), "pcn_out", family));
     if (package.egress_ || package.transparent_) PCN_TRY(check_program(package.object(family), "pcn_egress", family));
   }
-  for (const Family family : {Family::tc, Family::xdp}) PCN_TRY(check_rings(package.object(family)));
+  for (const Family family : {Family::tc, Family::xdp}) PCN_TRY(check_ring_scopes(package.object(family)));
   // What floods runs at the injector, on TC.
   if (package.floods_) PCN_TRY(check_program(package.object(Family::xdp), "pcn_flood", Family::tc));
   return package;

@@ -31,6 +31,9 @@ struct Code {
 /// Whether the object has this program, for this hook.
 [[nodiscard]] Result<> check_program(const bpf::ObjectFile& object, const char* name, Family family);
 
+/// The ring buffers that an author declares, with their sizes in bytes.
+[[nodiscard]] std::map<std::string, __u32> rings_of(const bpf::ObjectFile& object);
+
 struct BoundTable {
   const model::TableBinding* binding;
   TableCodec codec;

@@ -257,4 +257,4 @@ def test_source_that_is_wrong_changes_nothing(daemon, pair):
     for scope in ("", " PCN_SHARED", " PCN_PUBLIC"):
         error = refused(HEAD + f"PCN_RING(events, 4096){scope};\n" + HANDLER
                         + "{\n\tbpf_ringbuf_output(&events, ctx, 4, 0);\n\treturn RX_DROP;\n}\n")
-        assert error["error-tag"] == "operation-not-supported" and "ring buffer events" in error["error-message"], error
+        assert error["error-tag"] == "operation-not-supported" and "ring buffers events (4096 bytes); the control plane reads those of" in error["error-message"], error
