@@ -82,6 +82,13 @@ const Service& transparent_caller() {
   return *service;
 }
 
+const Service& wide(const std::string& form) {
+  static std::map<std::string, std::unique_ptr<Service>> services;
+  std::unique_ptr<Service>& service = services[form];
+  if (!service) service = load_unbound("wide_" + form, false);
+  return *service;
+}
+
 const Service& logger() {
   static const std::unique_ptr<Service> service = load("logger", probe_model("logger"));
   return *service;

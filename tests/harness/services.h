@@ -35,6 +35,9 @@ struct Service {
 /// ports, once transparent.
 [[nodiscard]] const Service& caller();
 [[nodiscard]] const Service& transparent_caller();
+/// Sends packets out of the port that its table `targets` says, a number of 64 bits (probe/bpf/wide.bpf.c): "field" as it is,
+/// "counter" as an atomic addition returns it, "remainder" by 100. `form` is one of these.
+[[nodiscard]] const Service& wide(const std::string& form);
 /// A service whose program the verifier refuses while the first port leads nowhere.
 [[nodiscard]] const Service& refused();
 

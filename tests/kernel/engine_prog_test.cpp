@@ -454,6 +454,30 @@ TEST_P(EngineTest, TablesOutliveARewiring) {
   EXPECT_THAT(path_.rows("a", "notes"), ElementsAre(model::Row{"7", "1"}));
 }
 
+// The kernel accepts them although the compiler keeps more bits than those whose bounds were checked.
+TEST_P(EngineTest, PortsComeFromNumbersOfAnySize) {
+  for (const char* device : {"d1", "d5"}) path_.add_device(device);
+  for (const std::string form : {"field", "counter", "remainder"}) {
+    SCOPED_TRACE(form);
+    path_.add_cube("w", wide(form), hook(),
+                   {{"p0", ""}, {"p1", "d1"}, {"p2", ""}, {"p3", ""}, {"p4", ""}, {"p5", "d5"}});
+    must(path_.apply());
+    const auto send_to = [&](std::uint64_t target) {
+      path_.set_element("w", "targets", std::uint32_t{0}, target);
+      return path_.send("w", "p0", frame_);
+    };
+    EXPECT_THAT(send_to(1).left_by, ElementsAre("p1"));
+    EXPECT_THAT(send_to(5).left_by, ElementsAre("p5"));
+    for (const std::uint64_t none : {6UL, 128UL + 5, 65536UL + 5, 0xffff'ffffUL}) {
+      const Outcome outcome = send_to(none);
+      EXPECT_EQ(outcome.verdict, Verdict::drop) << none;
+      EXPECT_EQ(outcome.drops, (std::map<std::string, std::uint64_t>{{"no-such-port", 1}})) << none;
+    }
+    path_.wanted.cubes.erase("w");
+    must(path_.apply());
+  }
+}
+
 TEST_P(EngineTest, NothingRunsWhereNothingChanges) {
   make_chain();
   const State before = state();

@@ -25,7 +25,7 @@ enum {
 /** What is known about a packet besides what is in it. */
 struct pkt_metadata {
 	__u16 in_port; /**< index of the port on which the packet came in; in handle_tx by which it leaves */
-	__u16 out_port; /**< set by pcn_pkt_redirect */
+	__u32 out_port; /**< set by pcn_pkt_redirect */
 	__u32 packet_len; /**< bytes */
 	__u32 traffic_class; /**< carried along from cube to cube */
 	int verdict; /**< code of the hook, with RX_DONE */
@@ -98,7 +98,10 @@ static __always_inline __u32 pcn_packet_length(struct CTXTYPE *ctx)
 #endif
 }
 
-/** Send the packet out of a port. Its value must be returned by handle_rx of a cube with ports. */
+/**
+ * Send the packet out of a port; one that the cube does not have is counted as such, and drops it. Its value must be returned
+ * by handle_rx of a cube with ports.
+ */
 static __always_inline int pcn_pkt_redirect(struct CTXTYPE *ctx, struct pkt_metadata *md, __u32 port)
 {
 	md->out_port = port;
@@ -245,7 +248,7 @@ enum pcn_exit {
 /* Send the packet out of a port. With an own exit the port is a constant. */
 static __always_inline int pcn_leave(struct CTXTYPE *ctx, const volatile struct pcn_config *config,
 				     struct pcn_stats *stats, const struct pkt_metadata *md,
-				     const struct pcn_arrival *arrival, __u32 port, enum pcn_exit exit)
+				     const struct pcn_arrival *arrival, __u64 port, enum pcn_exit exit)
 {
 	const volatile struct pcn_wire *wire = &config->wires[port];
 	__u16 kind;

@@ -68,8 +68,13 @@ int pcn_ingress(struct CTXTYPE *ctx)
 		PCN_EXIT(1)
 		PCN_EXIT(2)
 		PCN_EXIT(3)
-	default:
-		return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, md.out_port, PCN_SHARED_EXIT);
+	default: {
+		__u64 port = md.out_port;
+
+		/* Else the compiler may check one copy of it and use another, of which the kernel knows no bounds. */
+		asm volatile("" : "+r"(port));
+		return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, port, PCN_SHARED_EXIT);
+	}
 	}
 }
 
