@@ -17,4 +17,9 @@ std::vector<std::string> names_in(const std::filesystem::path& folder, std::stri
   return names;
 }
 
+std::filesystem::path own_prefix() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path();
+}
+
 }  // namespace polycube

@@ -17,6 +17,7 @@
 #include "bpf/constants.h"
 #include "bpf/dead_code.h"
 #include "bpf/instruction.h"
+#include "bpf/object_check.h"
 #include "bpf/verifier_log.h"
 
 namespace polycube::bpf {
@@ -224,17 +225,18 @@ Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& f
 
 void ObjectFile::BtfDeleter::operator()(btf* types) const { btf__free(types); }
 
-Result<ObjectFile> ObjectFile::read(const std::filesystem::path& path) {
+Result<ObjectFile> ObjectFile::read(const std::filesystem::path& path, Origin origin) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return fail_errno(errno, fmt::format("cannot read {}", path.string()));
   Bytes image(static_cast<std::size_t>(file.tellg()));
   file.seekg(0);
   if (!file.read(reinterpret_cast<char*>(image.data()), static_cast<std::streamsize>(image.size())))
     return fail_errno(errno, fmt::format("cannot read {}", path.string()));
-  return parse(path, std::move(image));
+  return parse(path, std::move(image), origin);
 }
 
-Result<ObjectFile> ObjectFile::parse(const std::filesystem::path& path, Bytes image) {
+Result<ObjectFile> ObjectFile::parse(const std::filesystem::path& path, Bytes image, Origin origin) {
+  if (origin == Origin::outside) PCN_TRY(check_object(path, image));
   ObjectFile result;
   result.path_ = path;
   result.image_ = std::move(image);

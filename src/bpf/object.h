@@ -45,12 +45,19 @@ struct LoadedObject {
   std::vector<Program> variants;  ///< as asked for; empty when they cannot be made: of programs with callbacks
 };
 
+/// Who vouches for an object.
+enum class Origin {
+  installed,  ///< who installed it, as this program
+  outside     ///< nobody: it is opened only after it was checked (object_check.h)
+};
+
 class ObjectFile {
  public:
-  /// Errors: system (cannot be read), invalid_value (not a BPF object, no BTF).
-  [[nodiscard]] static Result<ObjectFile> read(const std::filesystem::path& path);
-  /// One that is not in a file; `name` stands for its path in messages. Errors: invalid_value.
-  [[nodiscard]] static Result<ObjectFile> parse(const std::filesystem::path& name, Bytes image);
+  /// Errors: system (cannot be read), invalid_value (not a BPF object, no BTF), those of check_object().
+  [[nodiscard]] static Result<ObjectFile> read(const std::filesystem::path& path, Origin origin = Origin::installed);
+  /// One that is not in a file; `name` stands for its path in messages. Errors: invalid_value, those of check_object().
+  [[nodiscard]] static Result<ObjectFile> parse(const std::filesystem::path& name, Bytes image,
+                                                Origin origin = Origin::installed);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::map<std::string, MapInfo>& maps() const { return maps_; }

@@ -8,6 +8,7 @@
 
 #include "api/restconf.h"
 #include "api/server.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "daemon/options.h"
 #include "daemon/state_dir.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // PREFIX/bin/polycubed reads PREFIX/share/polycube, installed or in a build tree.
-fs::path data_dir() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share" / "polycube"; }
+fs::path data_dir() { return own_prefix() / "share" / "polycube"; }
 
 // Each cube holds a handful of descriptors (maps, programs, an attachment for each device).
 void raise_descriptor_limit() {

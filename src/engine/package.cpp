@@ -33,10 +33,10 @@ Result<TableCodec> codec_for(const bpf::ObjectFile& object, const model::TableBi
   return codec;
 }
 
-Result<Code> read_code(const std::filesystem::path& folder, const std::string& name) {
+Result<Code> read_code(const std::filesystem::path& folder, const std::string& name, bpf::Origin origin) {
   Code code;
-  PCN_ASSIGN(bpf::ObjectFile tc, bpf::ObjectFile::read(folder / (name + ".tc.o")));
-  PCN_ASSIGN(bpf::ObjectFile xdp, bpf::ObjectFile::read(folder / (name + ".xdp.o")));
+  PCN_ASSIGN(bpf::ObjectFile tc, bpf::ObjectFile::read(folder / (name + ".tc.o"), origin));
+  PCN_ASSIGN(bpf::ObjectFile xdp, bpf::ObjectFile::read(folder / (name + ".xdp.o"), origin));
   code.tc = std::make_shared<const bpf::ObjectFile>(std::move(tc));
   code.xdp = std::make_shared<const bpf::ObjectFile>(std::move(xdp));
   return code;
@@ -73,12 +73,13 @@ Result<> check_program(const bpf::ObjectFile& object, const char* name, Family f
   return {};
 }
 
-Result<Package> Package::open(const std::filesystem::path& folder, const model::ServiceModel& model) {
-  PCN_ASSIGN(Code master, read_code(folder, model.name));
+Result<Package> Package::open(const std::filesystem::path& folder, const model::ServiceModel& model,
+                              bpf::Origin origin) {
+  PCN_ASSIGN(Code master, read_code(folder, model.name, origin));
   Package package(model.name, std::move(master));
   for (const std::string& name : names_in(folder, ".tc.o"))
     if (name != model.name) {
-      PCN_ASSIGN(package.slaves_[name], read_code(folder, name));
+      PCN_ASSIGN(package.slaves_[name], read_code(folder, name, origin));
     }
   for (const char* required : {"pcn_stats", "pcn_panel"})
     for (const Family family : {Family::tc, Family::xdp})

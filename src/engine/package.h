@@ -44,7 +44,8 @@ class Package {
   /// Reads NAME.tc.o and NAME.xdp.o of the folder, and such pairs of other names, which are slaves. `model` must outlive the
   /// package.
   /// Errors: invalid_value naming the object, table, leaf or field that does not fit.
-  [[nodiscard]] static Result<Package> open(const std::filesystem::path& folder, const model::ServiceModel& model);
+  [[nodiscard]] static Result<Package> open(const std::filesystem::path& folder, const model::ServiceModel& model,
+                                            bpf::Origin origin = bpf::Origin::installed);
 
   /// From now on the bindings are those of `model`, which was made from the same module. Not beside anything else.
   void rebind(const model::ServiceModel& model);

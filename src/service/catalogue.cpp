@@ -69,7 +69,8 @@ void open_package(const std::string& name, Catalogue::Entry& entry, const model:
       entry.error = Error{ErrorCode::invalid_value, "its model could not be loaded", {}, {}};
     return;
   }
-  auto package = engine::Package::open(entry.folder, *model);
+  auto package =
+      engine::Package::open(entry.folder, *model, entry.remote ? bpf::Origin::outside : bpf::Origin::installed);
   if (!package) {
     entry.error = std::move(package).error();
     return;

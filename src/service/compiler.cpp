@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/child_process.h"
+#include "base/folder.h"
 
 namespace polycube::service {
 
@@ -17,10 +18,7 @@ namespace {
 constexpr std::size_t max_source = std::size_t{1} << 20;
 
 // PREFIX/share/polycube/include for PREFIX/bin/PROGRAM, installed or in a build tree.
-fs::path own_headers() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "share" / "polycube" / "include";
-}
+fs::path own_headers() { return own_prefix() / "share" / "polycube" / "include"; }
 
 std::vector<std::string> sandbox_command(const CompilerTools& tools, const fs::path& headers) {
   return {tools.sandbox,

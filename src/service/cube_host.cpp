@@ -129,7 +129,7 @@ engine::MicrocubeId id_of(const control::Program& program) {
 
 Result<std::shared_ptr<const bpf::ObjectFile>> parse_object(const control::Bytes& object, const char* name) {
   if (object.empty()) return nullptr;
-  PCN_ASSIGN(bpf::ObjectFile parsed, bpf::ObjectFile::parse(name, object));
+  PCN_ASSIGN(bpf::ObjectFile parsed, bpf::ObjectFile::parse(name, object, bpf::Origin::outside));
   return std::make_shared<const bpf::ObjectFile>(std::move(parsed));
 }
 

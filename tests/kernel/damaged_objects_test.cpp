@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects with damaged type information, as a service could send one: they are refused, or used as far as they go.
+// Damaged objects, as a service could send one: they are refused, or used as far as they go. libbpf ends the process with some
+// of them, so a child process opens them first.
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include <random>
 
 #include "bpf/object.h"
+#include "bpf/object_check.h"
 #include "engine/scoped_table.h"
 #include "harness/must.h"
 #include "harness/places.h"
@@ -40,13 +43,23 @@ std::span<std::byte> types_in(bpf::Bytes& image) {
   return {&*begin, header[1] + header[4] + header[5]};
 }
 
-/// Some words of it are others: large, or what could be an offset or a type.
+/// Some words are others: large, or what could be an offset, a type or a size.
 void damage(std::span<std::byte> types, std::mt19937& random) {
   for (auto count = 1 + random() % 4; count > 0; count--) {
     const std::size_t word = random() % (types.size() / sizeof(std::uint32_t));
     const std::uint32_t value = random() % 2 == 0 ? 0x00ffffff : static_cast<std::uint32_t>(random() % 5000);
     std::memcpy(types.data() + word * sizeof(value), &value, sizeof(value));
   }
+}
+
+bpf::Bytes damaged_types(bpf::Bytes image, std::mt19937& random) {
+  damage(types_in(image), random);
+  return image;
+}
+
+bpf::Bytes damaged_anywhere(bpf::Bytes image, std::mt19937& random) {
+  damage(image, random);
+  return image;
 }
 
 void use_libbpf(const bpf::Bytes& image) {
@@ -76,20 +89,47 @@ bool survives(Function function) {
   return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-TEST(DamagedObjects, AreSurvived) {
+struct Counts {
+  std::uint32_t usable = 0;
+  std::uint32_t fatal = 0;  ///< to who opens them
+};
+
+// What passes the check is survived; what ends libbpf does not pass it.
+Counts check_damaged(bpf::Bytes (*damaged)(bpf::Bytes, std::mt19937&)) {
   const bpf::Bytes whole = read_object();
-  ASSERT_TRUE(survives([&] { use(whole); }));
   std::mt19937 random(7);  // the same for each run
-  std::uint32_t used = 0;
+  Counts counts;
   for (std::uint32_t i = 0; i < attempts; i++) {
-    bpf::Bytes image = whole;
-    damage(types_in(image), random);
-    if (!survives([&] { use_libbpf(image); })) continue;  // which nobody can do anything about
-    used++;
-    EXPECT_TRUE(survives([&] { use(image); })) << "attempt " << i;
+    const bpf::Bytes image = damaged(whole, random);
+    const auto checked = bpf::check_object("step.tc.o", image);
+    if (checked) {
+      counts.usable++;
+      EXPECT_TRUE(survives([&] { use(image); })) << "attempt " << i;
+    } else if (!survives([&] { use_libbpf(image); })) {
+      counts.fatal++;
+    }
+    const auto parsed = bpf::ObjectFile::parse("step.tc.o", image, bpf::Origin::outside);
+    EXPECT_TRUE(checked || !parsed) << "attempt " << i;
   }
-  EXPECT_GT(used, attempts / 2);
-  RecordProperty("libbpf ends the process", static_cast<int>(attempts - used));
+  return counts;
+}
+
+TEST(DamagedObjects, WholeOnesPassTheCheck) {
+  must(bpf::check_object("step.tc.o", read_object()));
+  must(bpf::ObjectFile::parse("step.tc.o", read_object(), bpf::Origin::outside));
+}
+
+TEST(DamagedObjects, AreRefusedWhenTheirTypesEndTheProcess) {
+  const Counts counts = check_damaged(damaged_types);
+  EXPECT_GT(counts.usable, attempts / 2);
+  EXPECT_GT(counts.fatal, 0u);  // else this shows nothing
+  RecordProperty("libbpf ends the process", static_cast<int>(counts.fatal));
+}
+
+TEST(DamagedObjects, AreRefusedWhenAnythingElseEndsTheProcess) {
+  const Counts counts = check_damaged(damaged_anywhere);
+  EXPECT_GT(counts.usable, attempts / 10);
+  RecordProperty("libbpf ends the process", static_cast<int>(counts.fatal));
 }
 
 }  // namespace

@@ -4,9 +4,11 @@
 import ctypes
 import json
 import os
+import random
 import re
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
 from network import run
@@ -32,6 +34,21 @@ def objects_of_fdinfo(folder):
         elif len(ids) == 1:
             found |= {(kind, int(number)) for kind, number in ids.items()}
     return found
+
+
+def fatal(image, check):
+    """A damaged copy of an object, which ends who opens it with libbpf, as the program `check` (polycube-object-check) is."""
+    begin = image.index(bytes((0x9f, 0xeb, 1, 0, 24)))  # of .BTF: magic number, version, flags, length of the header
+    types, length = struct.unpack_from("<2I", image, begin + 8)
+    words = random.Random(7)  # the same for each run
+    for _ in range(1000):
+        damaged = bytearray(image)
+        for _ in range(words.randint(1, 4)):
+            word = begin + 24 + types + words.randrange(length // 4) * 4
+            struct.pack_into("<I", damaged, word, words.choice((0xffffff, words.randrange(5000))))
+        if subprocess.run([check], input=damaged, capture_output=True).returncode < 0:
+            return bytes(damaged)
+    raise AssertionError("no damage ends libbpf")
 
 
 def bpftool(*arguments):

@@ -20,6 +20,7 @@ BUILD = Path(os.environ.get("POLYCUBE_BUILD", ROOT / "build")).resolve()
 POLYCUBED = BUILD / "bin/polycubed"
 POLYCUBECTL = BUILD / "bin/polycubectl"
 SERVICES = BUILD / "share/polycube/services"
+OBJECT_CHECK = BUILD / "libexec/polycube/polycube-object-check"
 
 
 @dataclass

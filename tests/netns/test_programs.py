@@ -3,7 +3,8 @@
 
 import pytest
 
-from daemon import BUILD
+from bpfobjects import fatal
+from daemon import BUILD, OBJECT_CHECK
 from network import eventually
 from packages import model, package
 from remote import RemoteService
@@ -122,6 +123,20 @@ def test_an_object_of_any_file(daemon, pair):
     refused = act(daemon, "c", "reload", object=str(PACKAGES / "sample/sample"))
     assert refused["error-tag"] == "operation-not-supported" and "polycube/controller.h" in refused["error-message"]
     a.ping(b)
+
+
+def test_an_object_that_would_end_the_daemon(lab, daemon, pair):
+    a, b = pair()
+    assert act(daemon, "c", "add", program="step") == {"index": 1}
+    daemon.do("c set first=1")
+    for suffix in ("tc.o", "xdp.o"):
+        image = (PACKAGES / f"programs/step.{suffix}").read_bytes()
+        (lab.folder / f"step.{suffix}").write_bytes(fatal(image, OBJECT_CHECK))
+    for action in ("add", "reload"):
+        refused = act(daemon, "c", action, index=2 if action == "add" else 1, object=str(lab.folder / "step"))
+        assert refused["error-tag"] == "invalid-value" and "program.tc.o is damaged" in refused["error-message"]
+    a.ping(b)
+    assert daemon.running() and act(daemon, "c", "add", program="step") == {"index": 2}
 
 
 @pytest.mark.parametrize("scope", ["PCN_SHARED", 'PCN_SHARED_IN("rows")', "PCN_PUBLIC"])

@@ -10,7 +10,8 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from daemon import BUILD
+from bpfobjects import fatal
+from daemon import BUILD, OBJECT_CHECK
 from network import eventually, run
 from remote import POLYCUBE_SERVICE, SAMPLE, RemoteService, cube_place, place, renamed, services_socket
 
@@ -311,6 +312,8 @@ def broken(lab, what):
         model.write_text(model.read_text().replace("pcn:table hash;", "pcn:table nowhere;"))
     elif what == "object":
         tc.write_bytes(b"\x7fELF and then garbage" * 100)
+    elif what == "fatal object":
+        tc.write_bytes(fatal(tc.read_bytes(), OBJECT_CHECK))
     elif what == "too large":
         xdp.write_bytes(bytes(17 << 20))
     elif what == "much too large":
@@ -324,6 +327,7 @@ def broken(lab, what):
 
 @pytest.mark.parametrize("what, reason", [
     ("model", "sample.yang"), ("no service", "pcn:service"), ("unbound", "no table nowhere"), ("object", "sample.tc.o"),
+    ("fatal object", "sample/sample.tc.o is damaged"),
     ("too large", "16777216 are allowed"), ("much too large", "larger than max"),
     ("word", "it is a word of the command line")])
 def test_what_cannot_be_used(lab, daemon, what, reason):
