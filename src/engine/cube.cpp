@@ -377,7 +377,7 @@ Result<> Cube::replace(const MicrocubeId& id, const Code& code, const EntryObjec
   }
   adopt(loading);
   inherited_.erase(id);
-  programs_.version = ++version_;
+  programs_.version = changed_[id] = ++version_;
   return {};
 }
 
@@ -402,7 +402,7 @@ void Cube::remove(const MicrocubeId& id) {
   inherited_.erase(id);
   const std::unique_lock lock(tables_mutex_);
   microcubes_.erase(id);
-  programs_.version = ++version_;
+  programs_.version = changed_[id] = ++version_;
 }
 
 Result<> Cube::put_back(const Snapshot& snapshot, const EntryObjects& entry_objects) {
@@ -419,6 +419,47 @@ Result<> Cube::put_back(const Snapshot& snapshot, const EntryObjects& entry_obje
   set(now);
   programs_.version = version_;
   return tl::unexpected<Error>(old.error());
+}
+
+namespace {
+
+std::uint64_t version_of(const std::map<MicrocubeId, std::uint64_t>& changed, const MicrocubeId& id) {
+  const auto found = changed.find(id);
+  return found == changed.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+void Cube::note_before(const MicrocubeId& id, ProgramChanges& changes) const {
+  const auto now = microcubes_.find(id);
+  auto& change = changes.changes[id];
+  // What others did since the change before this one stays when both are taken back.
+  if (change.version != 0 && change.version == version_of(changed_, id)) return;
+  change.before = now == microcubes_.end() ? std::nullopt : std::optional(now->second);
+  change.version_before = change.version = version_of(changed_, id);
+}
+
+void Cube::note_after(const MicrocubeId& id, ProgramChanges& changes) const {
+  changes.changes.at(id).version = version_of(changed_, id);
+}
+
+Result<> Cube::take_back(const ProgramChanges& changes, const EntryObjects& entry_objects) {
+  Snapshot wanted = snapshot();
+  auto versions = changed_;
+  bool differs = false;
+  for (const auto& [id, change] : changes.changes) {
+    if (change.version == change.version_before || change.version != version_of(changed_, id)) continue;
+    differs = true;
+    versions[id] = change.version_before;
+    if (change.before)
+      wanted.microcubes.insert_or_assign(id, *change.before);
+    else
+      wanted.microcubes.erase(id);
+  }
+  if (!differs) return {};
+  PCN_TRY(put_back(wanted, entry_objects));
+  changed_ = std::move(versions);
+  return {};
 }
 
 // ---- tables and counters ---------------------------------------------------------------------------------------------

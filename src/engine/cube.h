@@ -160,6 +160,12 @@ class Cube {
   /// The programs and their tables as they were.
   [[nodiscard]] Result<> put_back(const Snapshot& snapshot, const EntryObjects& entry_objects);
 
+  /// Notes in `changes` what is about to be done to a program, and that it was done.
+  void note_before(const MicrocubeId& id, ProgramChanges& changes) const;
+  void note_after(const MicrocubeId& id, ProgramChanges& changes) const;
+  /// Takes them back, but for programs that somebody changed since.
+  [[nodiscard]] Result<> take_back(const ProgramChanges& changes, const EntryObjects& entry_objects);
+
   [[nodiscard]] Result<TableAccess> table(const model::TableBinding& binding) const;
   /// Any table of an author's that this program has, bound or not; by the master also those that all of the cube share.
   /// Errors: data_missing.
@@ -240,6 +246,7 @@ class Cube {
   std::map<MicrocubeId, Microcube> microcubes_;
   std::set<MicrocubeId> inherited_;  ///< from a control plane that is no more
   std::uint64_t version_ = 0;
+  std::map<MicrocubeId, std::uint64_t> changed_;  ///< at which version each was changed, also those that are gone
   CubePrograms programs_;
   std::map<std::uint16_t, PortStatistics> counted_before_;
 

@@ -682,9 +682,11 @@ Result<Microcubes> Engine::microcubes(const std::string& cube) {
   return Microcubes(*this, *found);
 }
 
-Result<> Microcubes::carry_out(const MicrocubeId& id, const Code& code) const {
+Result<> Microcubes::carry_out(const MicrocubeId& id, const Code& code, ProgramChanges* changes) const {
+  if (changes != nullptr) cube_->note_before(id, *changes);
   if (auto done = cube_->replace(id, code, engine_->entry_objects(*cube_)); !done)
     return fail_with(done.error(), fmt::format("cube {}", cube_->name()));
+  if (changes != nullptr) cube_->note_after(id, *changes);
   if (id.is_master()) PCN_TRY(lead_devices());
   // The program runs by now.
   if (auto done = engine_->follow_log(*cube_); !done)
@@ -724,7 +726,14 @@ Result<> Microcubes::put_back(const Cube::Snapshot& snapshot) const {
   return lead_devices();
 }
 
-Result<std::uint16_t> Microcubes::add(Direction direction, const Code& code, std::optional<std::uint16_t> index) const {
+Result<> Microcubes::take_back(const ProgramChanges& changes) const {
+  const std::lock_guard lock(engine_->programs_mutex_);
+  PCN_TRY(cube_->take_back(changes, engine_->entry_objects(*cube_)));
+  return changes.changes.contains({}) ? lead_devices() : Result<>();
+}
+
+Result<std::uint16_t> Microcubes::add(Direction direction, const Code& code, std::optional<std::uint16_t> index,
+                                      ProgramChanges* changes) const {
   const std::lock_guard lock(engine_->programs_mutex_);
   if (!index)
     for (std::uint16_t i = 1; i < PCN_MAX_PROGRAMS && !index; i++)
@@ -736,23 +745,25 @@ Result<std::uint16_t> Microcubes::add(Direction direction, const Code& code, std
   if (cube_->has(id))
     return fail(ErrorCode::data_exists, "cube {} has {} already: reload it, or choose another index", cube_->name(),
                 to_string(id));
-  PCN_TRY(carry_out(id, code));
+  PCN_TRY(carry_out(id, code, changes));
   return *index;
 }
 
-Result<> Microcubes::replace(const MicrocubeId& id, const Code& code) const {
+Result<> Microcubes::replace(const MicrocubeId& id, const Code& code, ProgramChanges* changes) const {
   const std::lock_guard lock(engine_->programs_mutex_);
   if (!cube_->has(id)) return fail(ErrorCode::data_missing, "cube {} has no {}", cube_->name(), to_string(id));
-  return carry_out(id, code);
+  return carry_out(id, code, changes);
 }
 
-Result<> Microcubes::remove(const MicrocubeId& id) const {
+Result<> Microcubes::remove(const MicrocubeId& id, ProgramChanges* changes) const {
   const std::lock_guard lock(engine_->programs_mutex_);
   if (id.is_master())
     return fail(ErrorCode::operation_not_supported,
                 "the master of cube {} cannot be removed: reload it, or delete the cube", cube_->name());
   if (!cube_->has(id)) return fail(ErrorCode::data_missing, "cube {} has no {}", cube_->name(), to_string(id));
+  if (changes != nullptr) cube_->note_before(id, *changes);
   cube_->remove(id);
+  if (changes != nullptr) cube_->note_after(id, *changes);
   return {};
 }
 

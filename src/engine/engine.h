@@ -54,13 +54,15 @@ class Engine;
 class Microcubes {
  public:
   /// Loads the code as program `index`, or the lowest free one, from 1 on; returns the index. Errors: data_exists,
-  /// limit_exceeded, those of Cube::replace().
+  /// limit_exceeded, those of Cube::replace(). This and the next two note in `changes`, if given, what they did.
   [[nodiscard]] Result<std::uint16_t> add(topology::Direction direction, const Code& code,
-                                          std::optional<std::uint16_t> index) const;
+                                          std::optional<std::uint16_t> index, ProgramChanges* changes = nullptr) const;
   /// Of one that is there; 0 is the master. Errors: data_missing, those of Cube::replace().
-  [[nodiscard]] Result<> replace(const MicrocubeId& id, const Code& code) const;
+  [[nodiscard]] Result<> replace(const MicrocubeId& id, const Code& code, ProgramChanges* changes = nullptr) const;
   /// Errors: data_missing; operation_not_supported for the master.
-  [[nodiscard]] Result<> remove(const MicrocubeId& id) const;
+  [[nodiscard]] Result<> remove(const MicrocubeId& id, ProgramChanges* changes = nullptr) const;
+  /// Takes these changes back, and leaves what others changed meanwhile. Errors: those of Cube::load().
+  [[nodiscard]] Result<> take_back(const ProgramChanges& changes) const;
 
   /// For a control plane that begins anew with a cube that runs: it has no slaves and the package's master, but what
   /// packets meet stays as it is until the control plane adds or reloads it, or until drop_inherited().
@@ -76,7 +78,7 @@ class Microcubes {
  private:
   friend class Engine;
   Microcubes(Engine& engine, Cube& cube) : engine_(&engine), cube_(&cube) {}
-  [[nodiscard]] Result<> carry_out(const MicrocubeId& id, const Code& code) const;
+  [[nodiscard]] Result<> carry_out(const MicrocubeId& id, const Code& code, ProgramChanges* changes) const;
   [[nodiscard]] Result<> lead_devices() const;
   Engine* engine_;
   Cube* cube_;

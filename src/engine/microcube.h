@@ -10,6 +10,7 @@
 #include <compare>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/package.h"
@@ -35,6 +36,16 @@ struct MicrocubeId {
 struct Microcube {
   Code code;
   std::map<std::string, std::shared_ptr<const TableUse>> tables = {};  ///< by name; without the framework's own
+};
+
+/// What somebody did to the programs of a cube, so that this, and nothing else, can be taken back.
+struct ProgramChanges {
+  struct Change {
+    std::optional<Microcube> before;   ///< absent: there was none
+    std::uint64_t version_before = 0;  ///< of the cube, when it became what it was
+    std::uint64_t version = 0;         ///< and when it was changed, for the last time
+  };
+  std::map<MicrocubeId, Change> changes = {};
 };
 
 /// Hooks for which a cube of this package needs an object of a program.

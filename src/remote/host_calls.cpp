@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+
+#include "service/turn.h"
 
 namespace polycube::remote {
 
@@ -105,6 +108,8 @@ pb::Reply change_program(control::Host& host, const pb::ProgramCall& call) {
     if (auto fits = check_object(*object); !fits) return reply_with(fits.error());
   control::Code code = control::Code::from_objects(copy_of(call.code().tc()), copy_of(call.code().xdp()));
   code.name = call.code().name();
+  std::optional<service::CommitScope> scope;
+  if (call.in_commit()) scope.emplace();
   pb::Reply reply;
   switch (call.operation()) {
     case pb::ProgramCall::ADD: {

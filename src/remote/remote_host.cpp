@@ -73,6 +73,7 @@ Result<pb::Reply> RemoteHost::call(pb::ProgramCall::Operation operation, const c
   call.set_operation(operation);
   *call.mutable_program() = to_message(program);
   call.set_any_index(any_index);
+  call.set_in_commit(service::CommitScope::active());
   call.mutable_code()->set_name(compiled.name);
   call.mutable_code()->set_tc(text_of(compiled.tc_object));
   call.mutable_code()->set_xdp(text_of(compiled.xdp_object));

@@ -189,6 +189,7 @@ void Runner::Connection::destroy(std::uint64_t number) {
 pb::Reply Runner::Connection::commit(Box& box, const pb::Changes& changes) {
   box.ports = changes.ports();
   const auto done = service::in_turn(*box.turn, box.host->name(), "commit", [&]() -> Result<> {
+    const service::CommitScope scope;
     PCN_TRY(box.cube->commit(from_message(changes)));
     box.turn->stage = service::Turn::Stage::running;  // from the first commit on, timers fire
     return {};

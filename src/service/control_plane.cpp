@@ -35,12 +35,14 @@ Result<> ControlPlane::prepare(const control::Changes& changes) {
   return call("prepare", [&] { return cube_->prepare(changes); });
 }
 
-Result<> ControlPlane::commit(const control::Changes& changes) {
-  const std::lock_guard turn(turn_->mutex);  // what is put back is what this commit() did, not what a timer did before
-  const auto before = programs();
+Result<engine::ProgramChanges> ControlPlane::commit(const control::Changes& changes) {
+  const CommitScope scope;
+  host_->begin_commit();
   auto done = call("commit", [&] { return cube_->commit(changes); });
-  if (!done) put_back(before);
-  return done;
+  engine::ProgramChanges programs = host_->end_commit();
+  if (done) return programs;
+  host_->take_back(programs);
+  return tl::unexpected<Error>(std::move(done).error());
 }
 
 Result<control::Leaves> ControlPlane::action(const std::string& path, const std::vector<std::string>& keys,

@@ -22,9 +22,11 @@ class ControlPlane {
                                                                     engine::SlowPath& slow_path);
   ~ControlPlane();
 
-  /// As control::Cube. Errors: its own; system when it throws. What a commit() that fails did to programs is taken back.
+  /// As control::Cube. Errors: its own; system when it throws. What a commit() that fails did to programs is taken back, and
+  /// nothing that others did meanwhile; one that succeeds returns it.
   [[nodiscard]] Result<> prepare(const control::Changes& changes);
-  [[nodiscard]] Result<> commit(const control::Changes& changes);
+  [[nodiscard]] Result<engine::ProgramChanges> commit(const control::Changes& changes);
+  void take_back(const engine::ProgramChanges& changes) { host_->take_back(changes); }
   /// The cube's programs, and what makes them so again.
   [[nodiscard]] std::optional<engine::Cube::Snapshot> programs() const { return host_->programs(); }
   void put_back(const std::optional<engine::Cube::Snapshot>& programs) { host_->put_back(programs); }

@@ -67,13 +67,13 @@ Result<> ControlPlanes::Step::commit(const Surroundings& after, engine::Undo& un
     const std::string& cube = part.cube.name;
     CubeView before = plane->show(view_of(cube, after));
     undo.add_final([plane, before = std::move(before)] { plane->show(before); });
-    const auto programs = plane->programs();
-    if (auto done = plane->commit(part.changes); !done) return error_of(part.cube, std::move(done).error());
+    auto done = plane->commit(part.changes);
+    if (!done) return error_of(part.cube, std::move(done).error());
     if (part.is_new) continue;
-    undo.add_final([plane, &part, programs] {
+    undo.add_final([plane, &part, programs = std::move(*done)] {
       if (auto done = plane->commit(model::reversed(part.changes)); !done) {
         log::error("cube {} cannot take back a change: {}", part.cube.name, done.error().message);
-        plane->put_back(programs);
+        plane->take_back(programs);
       }
     });
   }
@@ -111,9 +111,8 @@ Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cu
     undo.add([&plane, programs = plane.programs()] { plane.put_back(programs); });
     plane.inherit_programs();
     const control::Changes changes = model::flat_changes(nullptr, tree.get());
-    auto done = plane.prepare(changes);
-    if (done) done = plane.commit(changes);
-    if (!done) return error_of(id, std::move(done).error());
+    if (auto refused = plane.prepare(changes); !refused) return error_of(id, std::move(refused).error());
+    if (auto done = plane.commit(changes); !done) return error_of(id, std::move(done).error());
   }
   undo.keep();
   for (const auto& [name, plane] : fresh) plane->drop_inherited_programs();

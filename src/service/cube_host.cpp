@@ -153,26 +153,37 @@ Result<engine::Code> CubeHost::resolve(const control::Code& code, const control:
   return result;
 }
 
+// `change` is called with what it is to be noted in, or null.
+template <typename Change>
+auto CubeHost::change_programs(const Change& change)
+    -> decltype(change(std::declval<const engine::Microcubes&>(), nullptr)) {
+  const std::shared_lock lock(mutex_);
+  if (!running_) return not_running();
+  if (!CommitScope::active()) return change(running_->programs, nullptr);
+  const std::lock_guard commit(commit_mutex_);
+  return change(running_->programs, committed_ ? &*committed_ : nullptr);
+}
+
 Result<std::uint16_t> CubeHost::add_program(const control::Code& code, control::Direction direction,
                                             std::optional<std::uint16_t> index) {
   const control::Program program{direction, index.value_or(1)};
   PCN_ASSIGN(const engine::Code resolved, resolve(code, program));
-  const std::shared_lock lock(mutex_);
-  if (!running_) return not_running();
-  return running_->programs.add(id_of(program).direction, resolved, index);
+  return change_programs([&](const engine::Microcubes& programs, engine::ProgramChanges* changes) {
+    return programs.add(id_of(program).direction, resolved, index, changes);
+  });
 }
 
 Result<> CubeHost::reload_program(const control::Code& code, const control::Program& program) {
   PCN_ASSIGN(const engine::Code resolved, resolve(code, program));
-  const std::shared_lock lock(mutex_);
-  if (!running_) return not_running();
-  return running_->programs.replace(id_of(program), resolved);
+  return change_programs([&](const engine::Microcubes& programs, engine::ProgramChanges* changes) {
+    return programs.replace(id_of(program), resolved, changes);
+  });
 }
 
 Result<> CubeHost::remove_program(const control::Program& program) {
-  const std::shared_lock lock(mutex_);
-  if (!running_) return not_running();
-  return running_->programs.remove(id_of(program));
+  return change_programs([&](const engine::Microcubes& programs, engine::ProgramChanges* changes) {
+    return programs.remove(id_of(program), changes);
+  });
 }
 
 std::optional<engine::Cube::Snapshot> CubeHost::programs() const {
@@ -196,6 +207,23 @@ void CubeHost::put_back(const std::optional<engine::Cube::Snapshot>& programs) {
   const std::shared_lock lock(mutex_);
   if (!running_ || !programs) return;
   if (auto done = running_->programs.put_back(*programs); !done)
+    log::error("the programs of cube {} cannot go back to what they were: {}", name_, done.error().message);
+}
+
+void CubeHost::begin_commit() {
+  const std::lock_guard lock(commit_mutex_);
+  committed_.emplace();
+}
+
+engine::ProgramChanges CubeHost::end_commit() {
+  const std::lock_guard lock(commit_mutex_);
+  return std::exchange(committed_, std::nullopt).value_or(engine::ProgramChanges{});
+}
+
+void CubeHost::take_back(const engine::ProgramChanges& changes) {
+  const std::shared_lock lock(mutex_);
+  if (!running_) return;
+  if (auto done = running_->programs.take_back(changes); !done)
     log::error("the programs of cube {} cannot go back to what they were: {}", name_, done.error().message);
 }
 

@@ -67,6 +67,10 @@ class CubeHost : public control::Host {
   /// The cube's programs, to be put back; nothing while it does not run.
   [[nodiscard]] std::optional<engine::Cube::Snapshot> programs() const;
   void put_back(const std::optional<engine::Cube::Snapshot>& programs);
+  /// What is done to programs within a CommitScope, from the first of these on to the second.
+  void begin_commit();
+  [[nodiscard]] engine::ProgramChanges end_commit();
+  void take_back(const engine::ProgramChanges& changes);
   /// As engine::Microcubes.
   void inherit_programs();
   void drop_inherited_programs();
@@ -76,6 +80,8 @@ class CubeHost : public control::Host {
  private:
   class HostTable;
   [[nodiscard]] Result<engine::Code> resolve(const control::Code& code, const control::Program& program) const;
+  template <typename Change>
+  auto change_programs(const Change& change) -> decltype(change(std::declval<const engine::Microcubes&>(), nullptr));
   [[nodiscard]] tl::unexpected<Error> not_running() const;
 
   std::string name_;
@@ -85,6 +91,8 @@ class CubeHost : public control::Host {
   mutable std::shared_mutex mutex_;
   CubeView view_;
   std::optional<Running> running_;
+  std::mutex commit_mutex_;  ///< guards `committed_`
+  std::optional<engine::ProgramChanges> committed_;
   std::atomic<spdlog::level::level_enum> threshold_ = spdlog::level::info;
 };
 

@@ -23,6 +23,22 @@ struct Turn {
   enum class Stage { waiting, running, over } stage = Stage::waiting;
 };
 
+/// While it lives, what this thread asks of a host is part of a commit(). In a process of its own a control plane says so with
+/// each call (control.proto), and the daemon carries that out in such a scope.
+/// Why: timers and other threads change programs meanwhile, which a commit() that fails must not take back.
+class CommitScope {
+ public:
+  CommitScope() : before_(std::exchange(active_, true)) {}
+  CommitScope(const CommitScope&) = delete;
+  CommitScope& operator=(const CommitScope&) = delete;
+  ~CommitScope() { active_ = before_; }
+  [[nodiscard]] static bool active() { return active_; }
+
+ private:
+  static inline thread_local bool active_ = false;
+  bool before_;
+};
+
 /// Runs a function of a cube that has a result; what it throws becomes an error.
 template <typename Function>
 auto in_turn(Turn& turn, const std::string& cube, const char* what, const Function& function) -> decltype(function()) {

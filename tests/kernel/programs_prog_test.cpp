@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -469,6 +470,50 @@ TEST_P(ControlPlaneTest, ACommitThatFailsTakesBackWhatItDidAndNothingElse) {
   EXPECT_EQ(plane_->commit({}).error().code, ErrorCode::in_use);
   EXPECT_TRUE(path_.cube("c").has({Direction::ingress, 1}));
   EXPECT_FALSE(path_.cube("c").has({Direction::ingress, 2}));
+}
+
+TEST_P(ControlPlaneTest, WhatOthersDoToProgramsMeanwhileStays) {
+  make_control_plane();
+  const auto add_step = [&](std::uint16_t index) {
+    must(host().add_program(control::Code::of_package("step"), control::Direction::ingress, index));
+  };
+  // As what a timer does in a process of its own comes: by another thread, while commit() runs.
+  const auto aside = [](const std::function<void()>& function) { std::jthread(function).join(); };
+  const auto has = [&](std::uint16_t index) { return path_.cube("c").has({Direction::ingress, index}); };
+  source_.commit = [&]() -> Result<> {
+    add_step(2);
+    aside([&] { add_step(3); });
+    return fail(ErrorCode::in_use, "no");
+  };
+  EXPECT_EQ(plane_->commit({}).error().code, ErrorCode::in_use);
+  EXPECT_FALSE(has(2));
+  EXPECT_TRUE(has(3));
+
+  // The commit() with the reverse fails: that takes itself back, and the framework what it should have taken back.
+  const auto commit_step = [&]() -> Result<> {
+    add_step(2);
+    return {};
+  };
+  source_.commit = commit_step;
+  const engine::ProgramChanges done = must(plane_->commit({}));
+  aside([&] { add_step(4); });
+  source_.commit = [&]() -> Result<> {
+    must(host().remove_program({control::Direction::ingress, 2}));
+    return fail(ErrorCode::in_use, "no");
+  };
+  EXPECT_FALSE(plane_->commit({}));
+  EXPECT_TRUE(has(2));
+  plane_->take_back(done);
+  EXPECT_FALSE(has(2));
+  EXPECT_TRUE(has(3));
+  EXPECT_TRUE(has(4));
+
+  // What somebody put into the place of what commit() did is not commit()'s.
+  source_.commit = commit_step;
+  const engine::ProgramChanges again = must(plane_->commit({}));
+  must(host().reload_program(control::Code::of_package("step"), {control::Direction::ingress, 2}));
+  plane_->take_back(again);
+  EXPECT_TRUE(has(2));
 }
 
 TEST_P(ControlPlaneTest, CodeIsOfOneKind) {

@@ -196,6 +196,12 @@ def test_what_a_commit_that_fails_did_is_taken_back(daemon):
     assert daemon.configuration() == before and slaves(daemon, "c") == [1, 3]
 
 
+def test_what_others_do_while_a_commit_fails_stays(daemon):
+    edit(daemon, "POST", "", {"programs:programs": [cube("c", 1, 3)]})
+    edit(daemon, "PATCH", "", {"programs:programs": [cube("c", 2, aside=4, failing="no")]}, 409)
+    assert slaves(daemon, "c") == [1, 3, 4]
+
+
 def test_a_commit_that_is_taken_back_takes_its_programs_with_it(daemon):
     edit(daemon, "POST", "", {"programs:programs": [cube("a", 1), cube("z")]})
     before = daemon.configuration()

@@ -110,8 +110,8 @@ class Host {
   [[nodiscard]] virtual Result<Hook> hook() const = 0;
 
   /// Adds a slave, with this index or the lowest that is free; returns the index. From the first commit() on, in any
-  /// function, also in commit(): what a commit() that fails did to programs is taken back; when something else fails later,
-  /// the commit() with the reverse takes it back. Packets meet the programs before or those after. C source is compiled in a
+  /// function, also in commit(): what the thread of a commit() that fails did to programs is taken back; when something else
+  /// fails later, the commit() with the reverse takes it back. Packets meet the programs before or those after. C source is compiled in a
   /// sandbox without network and files, which takes some tenths of a second, on the machine of the control plane; it needs
   /// clang there. Errors: verifier_rejected with the log; invalid_value (does not compile: `detail` has what the compiler
   /// says; is no slave; a table is not what those that share it have), data_exists, limit_exceeded, data_missing (no such

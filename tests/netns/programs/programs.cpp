@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 
 #include "abi.h"
 
@@ -57,6 +58,8 @@ class Programs : public control::Cube {
       }
     }
     for (const auto& change : changes)
+      if (change.node.empty() && change.after && change.after->contains("aside")) add_aside(change.after->at("aside"));
+    for (const auto& change : changes)
       if (change.node.empty() && change.after && change.after->contains("failing"))
         return fail(ErrorCode::in_use, "{}", change.after->at("failing"));
     return {};
@@ -94,6 +97,13 @@ class Programs : public control::Cube {
   }
 
  private:
+  void add_aside(const std::string& index) {
+    std::jthread([&] {
+      (void)host_.add_program(Code::of_package("step"), control::Direction::ingress,
+                              static_cast<std::uint16_t>(std::stoul(index)));
+    }).join();
+  }
+
   Result<Leaves> churn(unsigned times) {
     reloads_ = 0;
     timer_ = host_.every(std::chrono::milliseconds(1), [this, times] {
