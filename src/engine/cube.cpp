@@ -269,7 +269,9 @@ Result<> Cube::load_entries(const std::set<CubeGate>& gates, const EntryObjects&
 Result<> Cube::load_slave(Loading& loading) const {
   const CubeConstants& constants = loading.programs.constants;
   const bool out = loading.id.direction == topology::Direction::egress;
-  const pcn_program own{.index = loading.id.index, .transparent = package_->transparent()};
+  const pcn_program own{.index = loading.id.index,
+                        .transparent = package_->transparent(),
+                        .direction = loading.id.direction == topology::Direction::egress};
   SlavePrograms& programs = loading.programs.slaves[loading.id];
   for (const Family family : families_of(*package_, hook_, loading.id)) {
     const bool host = family != family_of(hook_);

@@ -31,7 +31,7 @@ struct Service {
 [[nodiscard]] const Service& silent();       ///< the same compiled without any log
 /// Parses and rewrites packets with the SDK's headers (parser/bpf/parser.bpf.c).
 [[nodiscard]] const Service& parser();
-/// Jumps to its slaves step, later, other, renamed, greedy and rules64 to rules16384 (probe/bpf/caller.bpf.c); once with
+/// Jumps to its slaves step, later, other, renamed, greedy, talker and rules64 to rules16384 (probe/bpf/caller.bpf.c); once with
 /// ports, once transparent.
 [[nodiscard]] const Service& caller();
 [[nodiscard]] const Service& transparent_caller();

@@ -12,6 +12,7 @@
 #include "harness/data_path.h"
 #include "harness/must.h"
 #include "harness/probe/abi/probe.h"
+#include "harness/probe/abi/programs.h"
 
 namespace polycube::harness {
 namespace {
@@ -140,6 +141,37 @@ TEST_P(LogTest, PacketsOnTheirWayOutAreLogged) {
   set_level("a", "INFO");
   at_d1.send(udp_);
   (void)journal_->take();
+  EXPECT_EQ(journal_->size(), 0u);
+}
+
+// With the name of their cube and which one they are; its level is theirs.
+TEST_P(LogTest, SlavesLogAsTheirCubeDoes) {
+  for (const char* device : {"d1", "d2"}) path_.add_device(device);
+  path_.add_cube("a", caller(), GetParam(), {{"p", "d1"}, {"q", "d2"}});
+  path_.wanted.cubes.at("a").log_level = "OFF";
+  must(path_.apply());
+  const auto programs = must(path_.engine().microcubes("a"));
+  const engine::Code talker = must(caller().package->code("talker"));
+  (void)must(programs.add(topology::Direction::ingress, talker, 3));
+  (void)must(programs.add(topology::Direction::egress, talker, 5));
+  path_.set_element("a", "calls", std::uint32_t{0}, call{3, 0});
+  path_.set_element("a", "calls", std::uint32_t{1}, call{5, 0});
+  const FrameSocket at_d1(DataPath::far_end("d1"));
+  const FrameSocket at_d2(DataPath::far_end("d2"));
+  const std::string length = fmt::format("[a 3] {} bytes", udp_.size());
+  const auto expect = [&](const std::string& level, const std::vector<std::string>& texts) {
+    set_level("a", level);
+    at_d1.send(udp_);
+    EXPECT_TRUE(same_packet(udp_, at_d2.receive())) << level;
+    for (const std::string& text : texts) EXPECT_EQ(journal_->take().text, text) << level;
+  };
+  expect("OFF", {});
+  expect("DEBUG", {"[a 3] it came by port 0", length, "[a egress 5] it leaves by port 1"});
+  expect("WARN", {length});
+  // A slave that comes later has the level as well.
+  must(programs.replace({topology::Direction::ingress, 3}, talker));
+  expect("WARN", {length});
+  expect("INFO", {length, "[a egress 5] it leaves by port 1"});
   EXPECT_EQ(journal_->size(), 0u);
 }
 

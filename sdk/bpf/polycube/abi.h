@@ -98,7 +98,8 @@ struct pcn_scratch {
 /* Constants of a slave besides those of its cube's wiring. */
 struct pcn_program {
 	__u16 index; /* in the array of its direction */
-	__u16 transparent; /* not 0: of a transparent cube */
+	__u8 transparent; /* not 0: of a transparent cube */
+	__u8 direction; /* 0 ingress, 1 egress */
 };
 
 /* Constants of a root program. */
@@ -205,7 +206,7 @@ struct pcn_log_record {
 	__u16 level; /* as log_level in struct pcn_config */
 	__u16 format; /* bytes of the format, its final 0 included */
 	__u8 arguments;
-	__u8 direction; /* of the program: 0 ingress, 1 egress */
+	__u8 direction; /* of a slave: 0 ingress, 1 egress */
 	__u16 program; /* of those of the cube in this direction; 0: the one that packets enter */
 };
 PCN_ASSERT(sizeof(struct pcn_log_record) == 16, "no padding");

@@ -45,8 +45,10 @@ struct {
 
 #ifdef PCN_SLAVE
 #define PCN_LOG_PROGRAM pcn_program.index
+#define PCN_LOG_DIRECTION pcn_program.direction
 #else
 #define PCN_LOG_PROGRAM 0
+#define PCN_LOG_DIRECTION 0
 #endif
 
 static __always_inline __u64 pcn_log_half(const struct in6_addr *address, int half)
@@ -128,6 +130,7 @@ static __always_inline void pcn_log_copy(volatile __u64 *to, const __u64 *from, 
 					.level = pcn_level,                                                  \
 					.format = sizeof(pcn_format),                                        \
 					.arguments = sizeof(pcn_arguments) / 8,                              \
+					.direction = PCN_LOG_DIRECTION,                                      \
 					.program = PCN_LOG_PROGRAM,                                          \
 				};                                                                           \
 				pcn_log_copy(pcn_line->arguments, pcn_arguments, sizeof(pcn_arguments) / 8); \

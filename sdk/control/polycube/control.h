@@ -111,12 +111,12 @@ class Host {
 
   /// Adds a slave, with this index or the lowest that is free; returns the index. From the first commit() on, in any
   /// function, also in commit(): what the thread of a commit() that fails did to programs is taken back; when something else
-  /// fails later, the commit() with the reverse takes it back. Packets meet the programs before or those after. C source is compiled in a
-  /// sandbox without network and files, which takes some tenths of a second, on the machine of the control plane; it needs
-  /// clang there. Errors: verifier_rejected with the log; invalid_value (does not compile: `detail` has what the compiler
-  /// says; is no slave; a table is not what those that share it have), data_exists, limit_exceeded, data_missing (no such
-  /// program in the package), operation_not_supported (the master does not call programs, or has no slow path and the slave
-  /// does), unsupported_feature (no compiler).
+  /// fails later, the commit() with the reverse takes it back. Packets meet the programs before or those after. C source is
+  /// compiled in a sandbox without network and files, which takes some tenths of a second, on the machine of the control
+  /// plane; it needs clang there. Errors: verifier_rejected with the log; invalid_value (does not compile: `detail` has what
+  /// the compiler says; is damaged; is no slave; a table is not what those that share it have), data_exists, limit_exceeded,
+  /// data_missing (no such program in the package), operation_not_supported (the master does not call programs, or has no
+  /// slow path and the slave does), unsupported_feature (no compiler).
   [[nodiscard]] virtual Result<std::uint16_t> add_program(const Code& code, Direction direction,
                                                           std::optional<std::uint16_t> index) = 0;
   [[nodiscard]] Result<std::uint16_t> add_program(const Code& code, Direction direction = Direction::ingress) {
