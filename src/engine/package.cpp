@@ -53,6 +53,19 @@ Result<> check_ring_scopes(const bpf::ObjectFile& object) {
   return {};
 }
 
+Result<> check_kind(const bpf::ObjectFile& object, const model::ServiceModel& model) {
+  if (object.has_constant("pcn_transparent") == model.transparent) return {};
+  if (model.transparent)
+    return fail(ErrorCode::invalid_value,
+                "{}.yang is the model of a transparent cube, which has no ports, but {} does not include "
+                "polycube/transparent.h: include that, or use pcn:standard-cube in the model",
+                model.name, object.path().string());
+  return fail(ErrorCode::invalid_value,
+              "{}.yang is the model of a cube with ports, but {} includes polycube/transparent.h: include "
+              "polycube/cube.h, or use pcn:transparent-cube in the model",
+              model.name, object.path().string());
+}
+
 }  // namespace
 
 std::map<std::string, __u32> rings_of(const bpf::ObjectFile& object) {
@@ -86,6 +99,7 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
       if (!package.object(family).maps().contains(required))
         return fail(ErrorCode::invalid_value, "the objects in {} are no fast paths: they have no table {}",
                     folder.string(), required);
+  for (const Family family : {Family::tc, Family::xdp}) PCN_TRY(check_kind(package.object(family), model));
   for (const model::TableBinding& binding : model.bindings) {
     PCN_ASSIGN(TableCodec codec, codec_for(package.object(Family::tc), binding));
     PCN_ASSIGN([[maybe_unused]] TableCodec same, codec_for(package.object(Family::xdp), binding));

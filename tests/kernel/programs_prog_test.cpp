@@ -12,6 +12,7 @@
 
 #include "harness/data_path.h"
 #include "harness/must.h"
+#include "harness/places.h"
 #include "harness/probe/abi/probe.h"
 #include "harness/probe/abi/programs.h"
 #include "service/control_plane.h"
@@ -21,6 +22,7 @@ namespace {
 
 using engine::Code;
 using engine::MicrocubeId;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -601,6 +603,27 @@ TEST_P(ProgramsTest, ATransparentCubeTakesNoMasterWithPorts) {
   EXPECT_THAT(refused.error().message, HasSubstr("does not include polycube/transparent.h"));
   must(programs("t").replace({}, transparent_caller().package->master()));
   expect_arrives("d1", "d2");
+}
+
+TEST(PackageTest, AModelAndItsObjectsAreOfOneKind) {
+  const auto open = [](const std::string& name, bool transparent) {
+    model::ServiceModel model;
+    model.name = name;
+    model.transparent = transparent;
+    return engine::Package::open(places().data / "probes" / name, model);
+  };
+  must(open("caller", false));
+  must(open("transparent_caller", true));
+  const auto with_ports = open("caller", true);
+  ASSERT_FALSE(with_ports);
+  EXPECT_EQ(with_ports.error().code, ErrorCode::invalid_value);
+  EXPECT_THAT(with_ports.error().message, AllOf(HasSubstr("caller.yang is the model of a transparent cube"),
+                                                HasSubstr("caller.tc.o does not include polycube/transparent.h")));
+  const auto without = open("transparent_caller", false);
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().code, ErrorCode::invalid_value);
+  EXPECT_THAT(without.error().message, AllOf(HasSubstr("transparent_caller.yang is the model of a cube with ports"),
+                                             HasSubstr("transparent_caller.tc.o includes polycube/transparent.h")));
 }
 
 TEST_P(ProgramsTest, TheTablesOfTheModelStayAsTheyAreShared) {
