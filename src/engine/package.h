@@ -54,6 +54,7 @@ class Package {
   [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return *master_.object(family); }
   /// A slave of the package by name, or the master by that of the service. Errors: data_missing.
   [[nodiscard]] Result<Code> code(const std::string& name) const;
+  [[nodiscard]] const std::map<std::string, Code>& slaves() const { return slaves_; }
   [[nodiscard]] const std::vector<BoundTable>& tables() const { return tables_; }
   [[nodiscard]] const BoundTable* table(const model::TableBinding& binding) const;
   /// Whether a table is the author's and not the framework's.

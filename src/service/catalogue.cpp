@@ -46,6 +46,10 @@ Result<std::shared_ptr<ControlSource>> find_control(const fs::path& library, con
                                                     const model::ServiceModel& model) {
   std::error_code error;
   const bool exists = fs::exists(library, error);
+  if (!exists && !package.slaves().empty())
+    return fail(ErrorCode::invalid_value,
+                "its program {} is a slave, which only a control plane can add to a cube, but {} does not exist",
+                package.slaves().begin()->first, library.string());
   if (model.logs_packets && (exists || !package.slow_path()))
     return fail(
         ErrorCode::invalid_value,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cubes of several programs, through control planes in the daemon and in a process of their own. The service is programs/."""
 
+import shutil
+
 import pytest
 
 from bpfobjects import fatal
@@ -137,6 +139,21 @@ def test_an_object_that_would_end_the_daemon(lab, daemon, pair):
         assert refused["error-tag"] == "invalid-value" and "program.tc.o is damaged" in refused["error-message"]
     a.ping(b)
     assert daemon.running() and act(daemon, "c", "add", program="step") == {"index": 2}
+
+
+def test_slaves_that_nobody_can_add(lab):
+    folder = lab.folder / "packages/programs"
+    shutil.copytree(PACKAGES / "programs", folder)
+    (folder / "programs.so").unlink()
+    daemon = lab.daemon(services=[folder.parent])
+    code, output = daemon.ctl("programs", "add", "c")
+    assert code != 0 and "its program step is a slave, which only a control plane can add" in output, output
+    for suffix in ("tc.o", "xdp.o"):
+        (folder / f"step.{suffix}").unlink()
+    assert daemon.stop() == 0
+    again = lab.daemon(services=[folder.parent])
+    again.do("programs add c")
+    again.do("del c")
 
 
 @pytest.mark.parametrize("scope", ["PCN_SHARED", 'PCN_SHARED_IN("rows")', "PCN_PUBLIC"])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /** @file
  * A slave: a program of a cube that packets do not enter by themselves, but by call_ingress_program() of another one
- * (programs.h). The cube's control plane adds, replaces and removes slaves while packets flow.
+ * (programs.h). The cube's control plane adds, replaces and removes slaves while packets flow; a package with slaves needs one.
  *
  * Include this first, then define
  *
