@@ -53,8 +53,9 @@ bool keep_to_reading() {
       SCMP_SYS(rt_sigaction), SCMP_SYS(exit_group),    SCMP_SYS(exit),          SCMP_SYS(sysinfo),
       SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigprocmask)};
   int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(0), SCMP_SYS(bpf), 0);
-  error |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(0), SCMP_SYS(close), 1, SCMP_A0(SCMP_CMP_LE, STDERR_FILENO));
-  error |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(close), 1, SCMP_A0(SCMP_CMP_GT, STDERR_FILENO));
+  error |=
+      seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(0), SCMP_SYS(close), 1, SCMP_A0(SCMP_CMP_LE, STDERR_FILENO, 0));
+  error |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(close), 1, SCMP_A0(SCMP_CMP_GT, STDERR_FILENO, 0));
   error |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
   for (const int call : allowed) error |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
