@@ -94,6 +94,7 @@ const char* kind_name(const lysc_node* node) {
 void add_leaf_members(json& result, const Schema::Details& details, const lysc_node* node) {
   result["type"] = describe_type(details, node);
   if (extension(node, "init-only")) result["init-only"] = true;
+  if (extension(node, "unavailable")) result["unavailable"] = true;
   if (node->nodetype != LYS_LEAF) return;
   if (node->flags & LYS_MAND_TRUE) result["mandatory"] = true;
   const auto* leaf = reinterpret_cast<const lysc_node_leaf*>(node);
@@ -129,6 +130,7 @@ json describe(const Schema::Details& details, const lysc_node* node) {
   if (node->nodetype == LYS_LIST) {
     result["keys"] = json::array();
     for (const lysc_node* key : key_leaves(node)) result["keys"].push_back(key->name);
+    if (node->flags & LYS_ORDBY_USER) result["ordered-by-user"] = true;
   }
   result["children"] = describe_children(details, node, false);
   for (const auto* action = lysc_node_actions(node); action;

@@ -7,6 +7,7 @@
 #include "service/cube_tree.h"
 #include "service/local_controller.h"
 #include "topology/chains.h"
+#include "topology/down_reason.h"
 
 namespace polycube::service {
 
@@ -44,6 +45,10 @@ std::vector<std::uint16_t> indexes_of(const topology::Cube& cube) {
     for (const auto direction : {topology::Direction::ingress, topology::Direction::egress})
       indexes.push_back(topology::transparent_port(direction));
   return indexes;
+}
+
+Result<> add_reason(model::DataTree& tree, const std::string& port, const std::string& reason) {
+  return reason.empty() ? Result<>() : model::add_leaf(tree, port + "/status-reason", reason);
 }
 
 const char* status_of(const topology::Wiring& wiring, const std::string& cube, const topology::Port& port,
@@ -98,6 +103,8 @@ Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id
       PCN_TRY(model::add_leaf(tree, node + "/uuid", uuids_.at(id.name + ":" + name)));
     if (scope.covers({top, entry, {"status"}}))
       PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
+    if (scope.covers({top, entry, {"status-reason"}}))
+      PCN_TRY(add_reason(tree, node, topology::down_reason(topology_, id.name + ":" + name, port, devices)));
     if (scope.covers({top, entry, {"tcubes"}})) PCN_TRY(add_chain(tree, node, id.name + ":" + name));
   }
   if (described.transparent && scope.covers({top, {"parent"}}))
@@ -218,6 +225,7 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
       const std::string entry = fmt::format("{}/ports[name={}]", node, model::quote_key(port_name));
       PCN_TRY(model::add_leaf(data, entry + "/uuid", uuids_.at(name + ":" + port_name)));
       PCN_TRY(model::add_leaf(data, entry + "/status", status_of(wiring_, name, port, devices)));
+      PCN_TRY(add_reason(data, entry, topology::down_reason(topology_, name + ":" + port_name, port, devices)));
       PCN_TRY(model::add_leaf(data, entry + "/peer", port.peer));
       PCN_TRY(add_chain(data, entry, name + ":" + port_name));
       PCN_TRY(add_statistics(data, entry, statistics.ports.at(port.index)));
