@@ -3,6 +3,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/near_matches.h"
 #include "model/builder.h"
 #include "model/candidate.h"
 #include "model/text.h"
@@ -105,9 +106,12 @@ class Resolver {
     if (!removed) {
       std::string noun = target_noun(reference);
       noun[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(noun[0])));
-      return at(
-          Error{ErrorCode::data_missing, fmt::format("{} {} does not exist", noun, shorten(text_of(leaf))), {}, {}},
-          api_path(leaf));
+      return at(Error{ErrorCode::data_missing,
+                      fmt::format("{} {} does not exist{}", noun, shorten(text_of(leaf)),
+                                  near_keys(text_of(leaf), now_.at(start, reference))),
+                      {},
+                      {}},
+                api_path(leaf));
     }
     if (reference.follows) {
       // check_extensions() has seen to it that the leaf is in a list.

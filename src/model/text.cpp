@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdint>
 
+#include "base/near_matches.h"
 #include "model/path.h"
 
 namespace polycube::model {
@@ -24,21 +25,6 @@ unsigned sequence_length(unsigned char first) {
   if (first >= 0xc2 && first < 0xe0) return 2;
   if ((first & 0xf0) == 0xe0) return 3;
   return first >= 0xf0 && first < 0xf5 ? 4 : 0;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
-    }
-  }
-  return row[b.size()];
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Actions of cubes, and the operations that concern more than one cube.
 #include <algorithm>
 
+#include "base/near_matches.h"
 #include "service/cube_tree.h"
 #include "service/local_controller.h"
 #include "topology/chains.h"
@@ -19,7 +20,8 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   const WriteLock lock(mutex_);
   const model::CubeTree* tree = datastore_.find(target.cube->name);
   if (tree == nullptr || engine_->cube(target.cube->name) == nullptr)
-    return fail(ErrorCode::data_missing, "Cube {} does not exist", target.cube->name);
+    return fail(ErrorCode::data_missing, "Cube {} does not exist{}", target.cube->name,
+                near_keys(target.cube->name, topology_.cubes));
   PCN_ASSIGN(const auto missing, model::missing_entry(**tree, target));
   if (missing) return tl::unexpected<Error>(Error{ErrorCode::data_missing, "there is no such entry", *missing, {}});
   PCN_ASSIGN(const bool cleared, clear_by_model(target));
@@ -126,9 +128,12 @@ namespace {
 
 Result<const topology::Port*> find_port(const topology::Topology& topology, const PortName& name) {
   auto cube = topology.cubes.find(name.cube);
-  if (cube == topology.cubes.end()) return fail(ErrorCode::data_missing, "Cube {} does not exist", name.cube);
+  if (cube == topology.cubes.end())
+    return fail(ErrorCode::data_missing, "Cube {} does not exist{}", name.cube, near_keys(name.cube, topology.cubes));
   auto port = cube->second.ports.find(name.port);
-  if (port == cube->second.ports.end()) return fail(ErrorCode::data_missing, "Port {} does not exist", name.port);
+  if (port == cube->second.ports.end())
+    return fail(ErrorCode::data_missing, "Port {} does not exist{}", name.port,
+                near_keys(name.port, cube->second.ports));
   return &port->second;
 }
 

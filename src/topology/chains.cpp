@@ -3,13 +3,16 @@
 
 #include <algorithm>
 
+#include "base/near_matches.h"
+
 namespace polycube::topology {
 
 namespace {
 
 Result<const Cube*> find_cube(const Topology& topology, const std::string& name) {
   auto cube = topology.cubes.find(name);
-  if (cube == topology.cubes.end()) return fail(ErrorCode::data_missing, "Cube {} does not exist", name);
+  if (cube == topology.cubes.end())
+    return fail(ErrorCode::data_missing, "Cube {} does not exist{}", name, near_keys(name, topology.cubes));
   return &cube->second;
 }
 
@@ -34,12 +37,14 @@ Result<> check_parent(const Topology& topology, const std::string& name, Hook ho
   if (!port) {
     if (topology.cubes.contains(parent) && topology.cubes.at(parent).transparent)
       return fail(ErrorCode::invalid_value, "Cube {} is transparent", parent);
-    if (!devices.contains(parent)) return fail(ErrorCode::data_missing, "Interface {} does not exist", parent);
+    if (!devices.contains(parent))
+      return fail(ErrorCode::data_missing, "Interface {} does not exist{}", parent, near_keys(parent, devices));
     return check_device_hook(topology, name, hook, parent);
   }
   PCN_ASSIGN(const Cube* cube, find_cube(topology, port->cube));
   if (cube->transparent) return fail(ErrorCode::invalid_value, "Cube {} is transparent", port->cube);
-  if (!cube->ports.contains(port->port)) return fail(ErrorCode::data_missing, "Port {} does not exist", port->port);
+  if (!cube->ports.contains(port->port))
+    return fail(ErrorCode::data_missing, "Port {} does not exist{}", port->port, near_keys(port->port, cube->ports));
   if ((cube->hook == Hook::tc) != (hook == Hook::tc))
     return fail(ErrorCode::invalid_value, "{} and {} have incompatible types: {} is {}, {} is {}", name, parent, name,
                 to_string(hook), port->cube, to_string(cube->hook));

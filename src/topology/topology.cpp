@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/near_matches.h"
 #include "topology/link.h"
 
 namespace polycube::topology {
@@ -21,7 +22,8 @@ constexpr std::array<std::pair<Hook, std::string_view>, 3> hook_names = {{
 
 Result<> check_device(const std::string& name, const Devices& devices) {
   auto device = devices.find(name);
-  if (device == devices.end()) return fail(ErrorCode::data_missing, "Interface {} does not exist", name);
+  if (device == devices.end())
+    return fail(ErrorCode::data_missing, "Interface {} does not exist{}", name, near_keys(name, devices));
   if (device->second.loopback)
     return fail(ErrorCode::data_missing, "Interface {} is the loopback interface, to which no port can be wired", name);
   if (!device->second.up)
@@ -39,9 +41,11 @@ Result<> check_port(const End& here, const Topology& candidate) {
                 here.text(), here.port->peer);
   }
   auto cube = candidate.cubes.find(name.cube);
-  if (cube == candidate.cubes.end()) return fail(ErrorCode::data_missing, "Cube {} does not exist", name.cube);
+  if (cube == candidate.cubes.end())
+    return fail(ErrorCode::data_missing, "Cube {} does not exist{}", name.cube, near_keys(name.cube, candidate.cubes));
   if (!cube->second.ports.contains(name.port))
-    return fail(ErrorCode::data_missing, "Port {} does not exist: cube {} has no such port", name.port, name.cube);
+    return fail(ErrorCode::data_missing, "Port {} does not exist: cube {} has no such port{}", name.port, name.cube,
+                near_keys(name.port, cube->second.ports));
   if ((here.cube->hook == Hook::tc) != (cube->second.hook == Hook::tc))
     return fail(ErrorCode::invalid_value, "It is not possible to connect TC and XDP ports: {} is {}, {} is {}",
                 here.text(), to_string(here.cube->hook), here.port->peer, to_string(cube->second.hook));
