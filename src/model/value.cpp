@@ -168,6 +168,12 @@ std::string string_expectation(const lysc_type* type, const std::string& text, c
                        : "it is not text of the required form";
 }
 
+/// What the model shows as a value of the leaf.
+std::string model_example(const lysc_node* leaf) {
+  const auto example = extension(leaf, "example");
+  return example ? ", for example " + *example : std::string();
+}
+
 std::string expectation(const lysc_node* leaf, const lysc_type* type, const std::string& text,
                         const std::string& libyang) {
   switch (type->basetype) {
@@ -183,10 +189,10 @@ std::string expectation(const lysc_node* leaf, const lysc_type* type, const std:
     }
     case LY_TYPE_STRING:
       if (const char* known = known_typedef(leaf)) return std::string("expected ") + known;
-      return string_expectation(type, text, libyang);
+      return string_expectation(type, text, libyang) + model_example(leaf);
     case LY_TYPE_UNION:
       if (const char* known = known_typedef(leaf)) return std::string("expected ") + known;
-      return "it fits none of the types allowed here";
+      return "it fits none of the types allowed here" + model_example(leaf);
     case LY_TYPE_BINARY: return "expected base64 text";
     case LY_TYPE_IDENT: return "there is no such identity";
     default:
