@@ -37,10 +37,15 @@ struct Link {
 class Graph {
  public:
   explicit Graph(const TopologyView& topology) : topology_(topology) {
+    for (std::size_t c = 0; c < topology.size(); ++c)
+      if (const auto& parent = topology[c].parent; parent && !parent->empty()) chains_[*parent].push_back(c);
+    for (auto& [parent, chain] : chains_)
+      std::ranges::sort(chain, {}, [&](std::size_t c) { return std::pair{topology[c].place, c}; });
     std::map<std::string, PortId> by_name;
     for (std::size_t c = 0; c < topology.size(); ++c)
       for (std::size_t p = 0; p < topology[c].ports.size(); ++p)
         by_name.emplace(topology[c].name + ":" + topology[c].ports[p].name, PortId{c, p});
+    for (const auto& [name, id] : by_name) drawn_parents_.insert(name);
     for (std::size_t c = 0; c < topology.size(); ++c) {
       links_.emplace_back();
       for (const auto& port : topology[c].ports) {
@@ -52,6 +57,7 @@ class Graph {
           link = mutual ? Link{Link::Kind::cube, other->second} : Link{Link::Kind::one_sided, {}};
         } else if (!port.peer.empty()) {
           link.kind = Link::Kind::device;
+          drawn_parents_.insert(port.peer);
         }
         links_.back().push_back(link);
       }
@@ -62,12 +68,28 @@ class Graph {
   [[nodiscard]] const Link& link(PortId id) const { return links_[id.first][id.second]; }
   [[nodiscard]] std::size_t ports(std::size_t cube) const { return links_[cube].size(); }
 
-  /// Cubes joined by links, each group's cubes in the order of the topology.
+  /// The transparent cubes at a port or device: the first is the nearest to the port's cube, or to the wire.
+  [[nodiscard]] const std::vector<std::size_t>& chain(const std::string& parent) const {
+    static const std::vector<std::size_t> none;
+    const auto found = chains_.find(parent);
+    return found == chains_.end() ? none : found->second;
+  }
+  [[nodiscard]] const std::vector<std::size_t>& chain(PortId id) const {
+    return chain(topology_[id.first].name + ":" + port_at(id).name);
+  }
+
+  /// Cubes joined by links, each group's cubes in the order of the topology. Transparent cubes are drawn with what they
+  /// stand before; those at a device that is no port's are a group.
   [[nodiscard]] std::vector<std::vector<std::size_t>> groups() const {
     std::vector<bool> seen(links_.size());
     std::vector<std::vector<std::size_t>> groups;
     for (std::size_t start = 0; start < links_.size(); ++start) {
       if (seen[start]) continue;
+      if (const auto parent = topology_[start].parent.value_or(""); !parent.empty()) {
+        const auto& chain = this->chain(parent);
+        if (!drawn_parents_.contains(parent) && chain.front() == start) groups.push_back(chain);
+        continue;
+      }
       std::vector<std::size_t> group{start};
       seen[start] = true;
       for (std::size_t i = 0; i < group.size(); ++i)
@@ -99,6 +121,8 @@ class Graph {
  private:
   const TopologyView& topology_;
   std::vector<std::vector<Link>> links_;
+  std::map<std::string, std::vector<std::size_t>> chains_;  ///< by parent
+  std::set<std::string> drawn_parents_;                     ///< ports, and devices that are peers of ports
 };
 
 /// One piece of a row between two places where it may be broken, and what hangs below its cube.
@@ -121,6 +145,13 @@ class Builder {
   Row build(std::size_t start) {
     Row row;
     std::string entry;
+    if (const auto& parent = topology_[start].parent) {
+      auto text = box(start) + " not attached";
+      if (!parent->empty())
+        text = fmt::format("{} {}{} host", printable(*parent), before(graph_.chain(*parent), false), marks_.line);
+      row.pieces.push_back({std::move(text), 0, {}});
+      return row;
+    }
     for (std::size_t p = 0; p < graph_.ports(start); ++p) {
       if (graph_.link({start, p}).kind != Link::Kind::device) continue;
       entry = incoming_device({start, p});
@@ -151,7 +182,23 @@ class Builder {
 
   std::string incoming_device(PortId id) {
     drawn_.insert(id);
-    return fmt::format("{} {}{} {} ", printable(graph_.port_at(id).peer), line(id, false), mark(id), port_name(id));
+    const auto& device = graph_.port_at(id).peer;
+    return fmt::format("{} {}{}{}{} {} ", printable(device), before(graph_.chain(device), false),
+                       before(graph_.chain(id), true), line(id, false), mark(id), port_name(id));
+  }
+
+  /// Transparent cubes, each with the line in front of it, or behind it.
+  [[nodiscard]] std::string before(std::vector<std::size_t> chain, bool reversed) const {
+    if (reversed) std::ranges::reverse(chain);
+    std::string text;
+    for (const auto cube : chain) text += marks_.line + box(cube);
+    return text;
+  }
+  [[nodiscard]] std::string behind(std::vector<std::size_t> chain, bool reversed) const {
+    if (reversed) std::ranges::reverse(chain);
+    std::string text;
+    for (const auto cube : chain) text += box(cube) + marks_.line;
+    return text;
   }
 
   [[nodiscard]] std::string box(std::size_t cube) const {
@@ -202,16 +249,20 @@ class Builder {
     const auto& link = graph_.link(id);
     const auto name = port_name(id);
     switch (link.kind) {
-      case Link::Kind::none: return fmt::format("{} {} not connected", name, marks_.unwired);
+      case Link::Kind::none:
+        return fmt::format("{} {}{} not connected", name, marks_.unwired, before(graph_.chain(id), false));
       case Link::Kind::one_sided:
-        return fmt::format("{} {}{} {} (one-sided)", name, marks_.down, marks_.broken, printable(port.peer));
+        return fmt::format("{} {}{}{} {} (one-sided{})", name, marks_.down, before(graph_.chain(id), false),
+                           marks_.broken, printable(port.peer),
+                           port.reason.empty() ? "" : ": " + printable(port.reason));
       case Link::Kind::device:
-        return fmt::format("{} {}{} {}{}", name, mark(id), line(id, true), printable(port.peer),
-                           port.up ? "" : " (down)");
+        return fmt::format("{} {}{}{}{} {}{}", name, mark(id), line(id, true), behind(graph_.chain(id), false),
+                           behind(graph_.chain(port.peer), true), printable(port.peer), port.up ? "" : " (down)");
       case Link::Kind::cube: break;
     }
     drawn_.insert(link.other);
-    const auto start = fmt::format("{} {}{}", name, mark(id), line(id, true));
+    const auto start = fmt::format("{} {}{}{}{}", name, mark(id), line(id, true), behind(graph_.chain(id), false),
+                                   behind(graph_.chain(link.other), true));
     fresh_ = !seen_.contains(link.other.first);
     if (fresh_) return start;
     return fmt::format("{}{} {} [{}]", start, mark(link.other), port_name(link.other),
@@ -318,7 +369,8 @@ class Printer {
 
 bool holds(const TopologyView& topology, const std::vector<std::size_t>& group, const std::string& name) {
   return std::ranges::any_of(group, [&](std::size_t cube) {
-    return topology[cube].name == name || std::ranges::any_of(topology[cube].ports, [&](const PortView& port) {
+    return topology[cube].name == name || topology[cube].parent == name ||
+           std::ranges::any_of(topology[cube].ports, [&](const PortView& port) {
              return port.peer == name || topology[cube].name + ":" + port.name == name;
            });
   });
@@ -351,19 +403,44 @@ std::string text_of(const Json& object, const char* member) {
 
 }  // namespace
 
-TopologyView parse_topology(const Json& cubes) {
+TopologyView parse_topology(const Json& cubes, const Json& devices) {
   TopologyView topology;
+  std::map<std::pair<std::string, std::string>, std::size_t> places;  // by parent and cube
+  const auto remember = [&](const std::string& parent, const Json& entry) {
+    if (!entry.is_object() || !entry.contains("tcubes") || !entry["tcubes"].is_array()) return;
+    for (const auto& cube : entry["tcubes"])
+      if (cube.is_string()) places.emplace(std::pair{parent, cube.get<std::string>()}, places.size());
+  };
+  if (devices.is_object() && devices.contains("netdev"))
+    for (const auto& device : devices["netdev"]) remember(text_of(device, "name"), device);
   if (!cubes.is_object() || !cubes.contains("cube")) return topology;
   for (const auto& cube : cubes["cube"]) {
     CubeView view{text_of(cube, "name"), text_of(cube, "service-name"), text_of(cube, "type"), {}};
+    if (cube.is_object() && cube.contains("parent")) view.parent = text_of(cube, "parent");
     if (cube.is_object() && cube.contains("ports"))
-      for (const auto& port : cube["ports"])
+      for (const auto& port : cube["ports"]) {
         view.ports.push_back({text_of(port, "name"), text_of(port, "peer"), text_of(port, "status") == "UP",
                               number_of(port, "in-pkts"), number_of(port, "in-octets"), number_of(port, "out-pkts"),
-                              number_of(port, "out-octets")});
+                              number_of(port, "out-octets"), text_of(port, "status-reason")});
+        remember(view.name + ":" + view.ports.back().name, port);
+      }
     topology.push_back(std::move(view));
   }
+  for (auto& cube : topology)
+    if (const auto place = places.find({cube.parent.value_or(""), cube.name}); place != places.end())
+      cube.place = place->second;
   return topology;
+}
+
+std::vector<std::string> names_in(const TopologyView& topology) {
+  std::vector<std::string> names;
+  for (const auto& cube : topology) {
+    names.push_back(cube.name);
+    if (const auto parent = cube.parent.value_or(""); !parent.empty()) names.push_back(parent);
+    for (const auto& port : cube.ports)
+      if (!port.peer.empty()) names.push_back(port.peer);
+  }
+  return names;
 }
 
 Rates rates_between(const TopologyView& before, const TopologyView& after, std::chrono::duration<double> elapsed) {
@@ -394,8 +471,10 @@ std::string draw(const TopologyView& topology, const std::optional<Rates>& rates
   const Marks& marks = options.unicode ? unicode_marks : ascii_marks;
   const Graph graph(topology);
   auto groups = graph.groups();
-  if (!options.only.empty())
-    std::erase_if(groups, [&](const auto& group) { return !holds(topology, group, options.only); });
+  auto only = options.only;
+  for (const auto& cube : topology)  // a transparent cube is drawn with what it stands before
+    if (cube.name == options.only && !cube.parent.value_or("").empty()) only = *cube.parent;
+  if (!only.empty()) std::erase_if(groups, [&](const auto& group) { return !holds(topology, group, only); });
   std::string text;
   int number = 0;
   for (const auto& group : groups) {

@@ -8,6 +8,12 @@
 /// Each connected group begins at a device and runs along its links; what else a cube has hangs below it. A cube is
 /// drawn once; a link that closes a ring ends in the name of the cube that is there already. A row that would be wider
 /// than the terminal ends in (1) and goes on at (1).
+///
+///   veth1 ──[nat1 nat TC]──[fw1 firewall TC]──● p1 [r1 router TC]
+///   eth0 ──[mon dynmon TC]── host
+///
+/// Transparent cubes stand in the line where packets meet them: from a device those of the device, then those of the
+/// port. Where no port is behind them packets go to the host.
 /// Marks: a port that is UP, one that is wired but not UP, one that is not connected.
 /// Invariants: each cube, and each link, is drawn exactly once.
 /// Threading: pure functions.
@@ -33,6 +39,7 @@ struct PortView {
   std::uint64_t in_octets = 0;
   std::uint64_t out_packets = 0;
   std::uint64_t out_octets = 0;
+  std::string reason = {};  ///< why it is not up
 };
 
 struct CubeView {
@@ -40,12 +47,17 @@ struct CubeView {
   std::string service;
   std::string type;
   std::vector<PortView> ports;
+  std::optional<std::string> parent = {};  ///< of a transparent cube: "cube:port", a device, or empty
+  std::size_t place = 0;                   ///< in the chain at its parent
 };
 
 using TopologyView = std::vector<CubeView>;
 
-/// From the content of `polycube:cubes`, after from_wire().
-[[nodiscard]] TopologyView parse_topology(const Json& cubes);
+/// From the content of `polycube:cubes`, and of `polycube:netdevs` for the order at devices, after from_wire().
+[[nodiscard]] TopologyView parse_topology(const Json& cubes, const Json& devices = {});
+
+/// What `only` may be: cubes, and devices at which there is one.
+[[nodiscard]] std::vector<std::string> names_in(const TopologyView& topology);
 
 struct Rate {
   double in_packets = 0;

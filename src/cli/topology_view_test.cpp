@@ -75,6 +75,46 @@ TEST(Draw, MarksWhatIsNotUp) {
             " `- 1 o not connected\n");
 }
 
+CubeView transparent(const std::string& name, const std::string& parent, std::size_t place = 0) {
+  return {name, "t", "TC", {}, parent, place};
+}
+
+TEST(Draw, TransparentCubesStandInTheLineInOrder) {
+  auto view = chain;
+  view.insert(view.begin(), {transparent("d2", "veth1", 1), transparent("n2", "br1:p1", 1), transparent("m", "fw:a")});
+  view.insert(view.end(), {transparent("d1", "veth1", 0), transparent("n1", "br1:p1", 0), transparent("k", "br1:p2"),
+                           transparent("out1", "fw:b", 0), transparent("out2", "fw:b", 1),
+                           transparent("wire", "veth2", 0), transparent("inner", "veth2", 1)});
+  EXPECT_EQ(
+      draw(view, {}, ascii),
+      "veth1 --[d1 t TC]--[d2 t TC]--[n2 t TC]--[n1 t TC]--* p1 [br1 simplebridge TC] p2 *--[k t TC]--[m t TC]--* "
+      "a [fw simpleforwarder TC] b *--[out1 t TC]--[out2 t TC]--[inner t TC]--[wire t TC]-- veth2\n");
+  EXPECT_EQ(draw(view, {}, {false, 0, "n1"}), draw(view, {}, ascii));
+}
+
+TEST(Draw, TransparentCubesWithoutAPortBehindThem) {
+  const TopologyView view{{"a", "r", "TC", {port("1", "", false), port("2", "b:9", false)}},
+                          transparent("y", "veth5", 1),
+                          transparent("x", "veth5", 0),
+                          transparent("alone", ""),
+                          transparent("free", "a:1"),
+                          transparent("half", "a:2")};
+  EXPECT_EQ(draw(view, {}, ascii),
+            "[a r TC]\n"
+            " |- 1 o--[free t TC] not connected\n"
+            " `- 2 x--[half t TC].. b:9 (one-sided)\n"
+            "veth5 --[x t TC]--[y t TC]-- host\n"
+            "[alone t TC] not attached\n");
+  EXPECT_EQ(draw(view, {}, {false, 0, "y"}), "veth5 --[x t TC]--[y t TC]-- host\n");
+  EXPECT_EQ(draw(view, {}, {false, 0, "veth5"}), "veth5 --[x t TC]--[y t TC]-- host\n");
+}
+
+TEST(Draw, SaysWhatAOneSidedLinkLacks) {
+  TopologyView view{{"a", "r", "TC", {port("1", "b:1", false)}}, {"b", "r", "TC", {port("1", "", false)}}};
+  view[0].ports[0].reason = "b:1 has no peer";
+  EXPECT_THAT(draw(view, {}, ascii), HasSubstr("1 x.. b:1 (one-sided: b:1 has no peer)\n"));
+}
+
 TEST(Draw, IsolatedCubesAndNothing) {
   EXPECT_EQ(draw({}, {}, ascii), "");
   EXPECT_EQ(draw({{"a", "r", "TC", {}}, {"b", "r", "TC", {}}}, {}, ascii), "[a r TC]\n[b r TC]\n");
@@ -150,9 +190,17 @@ TEST(Topology, IsReadFromTheCubes) {
   const auto view = parse_topology(Json::parse(
       R"({"cube":[{"name":"a","service-name":"r","type":"TC","ports":[{"name":"1","peer":"x","status":"UP","in-pkts":7}]},3]})"));
   ASSERT_EQ(view.size(), 2U);
+  EXPECT_FALSE(view[0].parent);
   EXPECT_EQ(view[0].ports[0].in_packets, 7U);
   EXPECT_TRUE(view[0].ports[0].up);
   EXPECT_TRUE(parse_topology(Json(nullptr)).empty());
+  const auto attached = parse_topology(
+      Json::parse(R"({"cube":[{"name":"s","parent":"x"},{"name":"t","parent":"x"},{"name":"u","parent":"a:1"},)"
+                  R"({"name":"a","ports":[{"name":"1","tcubes":["v","u"],"status-reason":"why"}]}]})"),
+      Json::parse(R"({"netdev":[{"name":"x","tcubes":["t","s"]}]})"));
+  EXPECT_GT(attached[0].place, attached[1].place);
+  EXPECT_EQ(attached[2].parent, "a:1");
+  EXPECT_EQ(attached[3].ports[0].reason, "why");
 }
 
 }  // namespace
