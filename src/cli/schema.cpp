@@ -64,6 +64,8 @@ Result<Node> parse_node(const Json& json, int depth) {
   node.example = text_of(json, "example");
   node.config = flag_of(json, "config", true);
   node.init_only = flag_of(json, "init-only", false);
+  node.unavailable = flag_of(json, "unavailable", false);
+  node.user_ordered = flag_of(json, "ordered-by-user", false);
   node.mandatory = flag_of(json, "mandatory", false);
   node.keys = texts_of(json, "keys");
   if (const auto type = json.find("type"); type != json.end() && type->is_object())

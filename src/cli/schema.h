@@ -37,6 +37,8 @@ struct Node {
   std::string example;
   bool config = true;
   bool init_only = false;
+  bool unavailable = false;   ///< takes no value but its default
+  bool user_ordered = false;  ///< a list whose order users give
   bool mandatory = false;
   Type type;
   std::vector<std::string> keys;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "cli/document.h"
 
@@ -82,6 +83,41 @@ Json scalar_from_wire(const Type& type, const Json& value) {
   const auto& text = value.get_ref<const std::string&>();
   const auto number = type.base == "decimal64" ? parse_decimal(text) : parse_integer(text);
   return number ? *number : value;
+}
+
+/// A number of the wire's, as one that unsigned comparison puts into place.
+std::uint64_t rank_of(const Json& value, bool is_signed) {
+  constexpr std::uint64_t sign = std::uint64_t{1} << 63;
+  if (!value.is_number_integer()) return 0;
+  return is_signed ? static_cast<std::uint64_t>(value.get<std::int64_t>()) ^ sign : value.get<std::uint64_t>();
+}
+
+/// Puts the entries of a list whose first keys are numbers into the order of these, if nobody gave them another. The
+/// daemon lists them as they were added, which YANG allows (RFC 7950, 7.7.7.1).
+void sort_by_numbers(const Node& list, Json& entries) {
+  std::size_t width = 0;
+  while (width < list.keys.size() && is_integer_type(list.child(list.keys[width])->type.base)) ++width;
+  if (width == 0 || list.user_ordered) return;
+  std::vector<std::uint64_t> ranks;
+  ranks.reserve(entries.size() * width);
+  for (const auto& entry : entries)
+    for (std::size_t k = 0; k < width; ++k) {
+      const auto found = entry.is_object() ? entry.find(list.keys[k]) : entry.end();
+      const bool is_signed = list.child(list.keys[k])->type.base.starts_with("int");
+      ranks.push_back(entry.is_object() && found != entry.end() ? rank_of(*found, is_signed) : 0);
+    }
+  std::vector<std::size_t> order(entries.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto before = [&](std::size_t a, std::size_t b) {
+    for (std::size_t k = 0; k < width; ++k)
+      if (ranks[a * width + k] != ranks[b * width + k]) return ranks[a * width + k] < ranks[b * width + k];
+    return a < b;
+  };
+  if (std::ranges::is_sorted(order, before)) return;
+  std::ranges::sort(order, before);
+  Json sorted = Json::array();
+  for (const auto i : order) sorted.push_back(std::move(entries[i]));
+  entries = std::move(sorted);
 }
 
 }  // namespace
@@ -163,6 +199,7 @@ Json from_wire(const Node* node, const Json& value) {
   if (value.is_array()) {
     Json items = Json::array();
     for (const auto& item : value) items.push_back(from_wire(node, item));
+    if (node != nullptr && node->kind == Node::Kind::list) sort_by_numbers(*node, items);
     return items;
   }
   return node != nullptr && node->holds_value() ? scalar_from_wire(node->type, value) : value;

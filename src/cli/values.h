@@ -21,7 +21,8 @@ enum class State { keep, drop };
 /// prefixes of members are taken off.
 [[nodiscard]] Json body_to_wire(const std::vector<Node>& children, const Json& object, State state);
 
-/// The wire's value without module prefixes, numbers as numbers, members in model order. `node` may be null.
+/// The wire's value without module prefixes, numbers as numbers, members in model order, entries of lists whose first keys
+/// are numbers in the order of these. `node` may be null.
 [[nodiscard]] Json from_wire(const std::vector<Node>* children, const Json& object);
 [[nodiscard]] Json from_wire(const Node* node, const Json& value);
 

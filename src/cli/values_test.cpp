@@ -18,6 +18,42 @@ Json typed(const char* base, const Json& value) {
   return to_wire(leaf, value);
 }
 
+/// A list with keys of these types, named a, b, ...
+Node list_of(const std::vector<const char*>& types) {
+  Node list;
+  list.kind = Node::Kind::list;
+  for (const char* base : types) {
+    Node key;
+    key.kind = Node::Kind::leaf;
+    key.name = std::string(1, static_cast<char>('a' + list.keys.size()));
+    key.type.base = base;
+    list.keys.push_back(key.name);
+    list.children.push_back(std::move(key));
+  }
+  return list;
+}
+
+std::string shown(const Node& list, const char* entries) { return from_wire(&list, Json::parse(entries)).dump(); }
+
+TEST(Values, EntriesWithNumbersAsKeysAreInTheirOrder) {
+  auto list = list_of({"uint32"});
+  EXPECT_EQ(shown(list, R"([{"a":10},{"a":9,"x":1},{"a":100}])"), R"([{"a":9,"x":1},{"a":10},{"a":100}])");
+  EXPECT_EQ(shown(list, R"([{"a":2},{},7,{"a":1}])"), R"([{},7,{"a":1},{"a":2}])");
+  list.user_ordered = true;
+  EXPECT_EQ(shown(list, R"([{"a":10},{"a":9}])"), R"([{"a":10},{"a":9}])");
+  EXPECT_EQ(shown(list_of({"int64"}), R"([{"a":"1"},{"a":"-9223372036854775808"},{"a":"0"}])"),
+            R"([{"a":-9223372036854775808},{"a":0},{"a":1}])");
+  EXPECT_EQ(shown(list_of({"uint64"}), R"([{"a":"18446744073709551615"},{"a":"9223372036854775808"},{"a":"1"}])"),
+            R"([{"a":1},{"a":9223372036854775808},{"a":18446744073709551615}])");
+}
+
+TEST(Values, OtherKeysLeaveTheOrderAlone) {
+  EXPECT_EQ(shown(list_of({"string"}), R"([{"a":"10"},{"a":"9"}])"), R"([{"a":"10"},{"a":"9"}])");
+  EXPECT_EQ(shown(list_of({"uint16", "string", "uint8"}),
+                  R"([{"a":2,"b":"z","c":1},{"a":1,"b":"y","c":9},{"a":1,"b":"x","c":3}])"),
+            R"([{"a":1,"b":"y","c":9},{"a":1,"b":"x","c":3},{"a":2,"b":"z","c":1}])");
+}
+
 TEST(Values, AreTypedByTheModelNotByTheirLooks) {
   EXPECT_EQ(typed("string", "10").dump(), R"("10")");
   EXPECT_EQ(typed("string", "true").dump(), R"("true")");
