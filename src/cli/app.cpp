@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app.h"
 
+#include <algorithm>
 #include <chrono>
 
+#include "base/near_matches.h"
 #include "cli/document.h"
 #include "cli/format.h"
 #include "cli/help.h"
@@ -19,12 +21,14 @@ using Stop = tl::unexpected<Outcome>;
 template <typename T>
 using Step_ = tl::expected<T, Outcome>;
 
+Outcome failed(ExitCode code, std::string why) { return {code, {}, std::move(why)}; }
+
 Outcome outcome_of(const Error& error) {
   switch (error.code) {
     case ErrorCode::malformed_message:
-    case ErrorCode::limit_exceeded: return {exit_syntax, error.message + "\n"};
-    case ErrorCode::system: return {exit_transport, error.message + "\n"};
-    default: return {exit_refused, "error: " + error.message + "\n"};
+    case ErrorCode::limit_exceeded: return failed(exit_syntax, error.message + "\n");
+    case ErrorCode::system: return failed(exit_transport, error.message + "\n");
+    default: return failed(exit_refused, "error: " + error.message + "\n");
   }
 }
 
@@ -48,6 +52,7 @@ class Run {
   Step_<std::string> execute(const std::vector<std::string>& arguments) {
     if (!arguments.empty() && arguments[0] == "--complete") return completion({arguments.begin() + 1, arguments.end()});
     PCN_STEP(const auto line, step(parse_command_line(arguments)));
+    whole_log_ = line.options.whole_log;
     if (!line.help && !line.words.empty() && line.words[0] == "version") return version(line);
     auto schema = fetch_schema();
     if (!schema) return Stop(without_daemon(line, std::move(schema).error()));
@@ -65,16 +70,46 @@ class Run {
   // ---- requests ----------------------------------------------------------------------------------------------------
 
   /// The body of a reply of 2xx; another status stops the run.
-  Step_<std::string> send(const Request& request) {
+  Step_<std::string> send(const Request& request, const Target& target = {}) {
     PCN_STEP(auto reply, step(transport_.send(request)));
-    if (reply.status < 200 || reply.status > 299) return Stop(Outcome{exit_refused, refusal(reply)});
+    if (reply.status < 200 || reply.status > 299) return Stop(refused(reply, target));
     return std::move(reply.body);
+  }
+
+  [[nodiscard]] Outcome refused(const Reply& reply) const { return failed(exit_refused, refusal(reply, whole_log_)); }
+
+  /// The same for what the words name, with names that it may have been meant to be.
+  [[nodiscard]] Outcome refused(const Reply& reply, const Target& target) {
+    auto outcome = refused(reply);
+    if ((reply.status != 404 && reply.status != 409) || outcome.error.find("did you mean") != std::string::npos)
+      return outcome;
+    if (const auto meant = meant_entry(target); !meant.empty())
+      outcome.error.insert(std::min(outcome.error.find('\n'), outcome.error.size()), meant);
+    return outcome;
+  }
+
+  /// "; did you mean p1?" about the first entry of the target that is not there. Lists with other keys than names may be
+  /// long, and their keys are not misspelt by fingers only.
+  std::string meant_entry(Target target) {
+    for (const auto entries = live().entries; !target.steps.empty(); target.steps.pop_back()) {
+      auto& step = target.steps.back();
+      if (step.node->keys.size() != 1 || step.keys.empty()) continue;
+      const auto& type = step.node->child(step.node->keys[0])->type;
+      if (type.base != "string" || (!type.derived.empty() && type.derived != "name")) continue;
+      const auto key = std::exchange(step.keys, {}).front();
+      std::vector<std::string> names;
+      for (auto& keys : entries(target))
+        if (!keys.empty()) names.push_back(std::move(keys.front()));
+      if (names.empty()) continue;  // what should hold the list may be what is missing
+      return std::ranges::find(names, key) == names.end() ? near_matches(key, names) : std::string();
+    }
+    return {};
   }
 
   Step_<Schema> fetch_schema() {
     PCN_STEP(const auto body, send({"GET", "/polycube/schema", {}}));
     auto schema = Schema::parse(body);
-    if (!schema) return Stop(Outcome{exit_transport, schema.error().message + "\n"});
+    if (!schema) return Stop(failed(exit_transport, schema.error().message + "\n"));
     return std::move(*schema);
   }
 
@@ -85,7 +120,7 @@ class Run {
                       [](const Target&) { return std::vector<std::vector<std::string>>(); },
                       [] { return std::vector<std::string>(); }, [] { return std::vector<std::string>(); }};
     const auto text = help(Schema{}, line, nobody, around_.expert);
-    return {stop.code, text.value_or("") + stop.text};
+    return {stop.code, text.value_or(""), stop.error};
   }
 
   Result<std::optional<std::string>> service_of(const std::string& cube) {
@@ -122,20 +157,20 @@ class Run {
     PCN_STEP(const auto reply, step(transport_.send(plan.request)));
     if (reply.status == 404 && plan.may_be_empty) {
       if (!plan.parent.empty()) {
-        PCN_STEP([[maybe_unused]] const auto parent, send({"GET", plan.parent, {}}));
+        PCN_STEP([[maybe_unused]] const auto parent, send({"GET", plan.parent, {}}, plan.target));
       }
       return empty_resource(plan.target);
     }
-    if (reply.status < 200 || reply.status > 299) return Stop(Outcome{exit_refused, refusal(reply)});
+    if (reply.status < 200 || reply.status > 299) return Stop(refused(reply, plan.target));
     return step(resource_in(reply.body, plan.target));
   }
 
   /// Content of one of module polycube's containers, or of what the words name in it.
   Step_<Json> read_own(const std::string& container, const std::vector<std::string>& words, const Options& options) {
     const auto* node = schema_.container(container);
-    if (node == nullptr) return Stop(Outcome{exit_refused, "error: the daemon has no " + container + "\n"});
+    if (node == nullptr) return Stop(failed(exit_refused, "error: the daemon has no " + container + "\n"));
     PCN_STEP(auto target, step(resolve_below("polycube", *node, words)));
-    if (target.last().partial()) return Stop(Outcome{exit_refused, "error: " + spoken(target) + " lacks a key\n"});
+    if (target.last().partial()) return Stop(failed(exit_refused, "error: " + spoken(target) + " lacks a key\n"));
     auto plan = read_plan(std::move(target), options);
     if (plan.target.steps.size() <= 2) plan.parent.clear();
     return read(plan);
@@ -150,7 +185,7 @@ class Run {
       if (list && list->status == 404 && (plan.parent.empty() || (parent && parent->status == 200)))
         return std::string();
     }
-    if (reply.status < 200 || reply.status > 299) return Stop(Outcome{exit_refused, refusal(reply)});
+    if (reply.status < 200 || reply.status > 299) return Stop(refused(reply, plan.target));
     return std::move(reply.body);
   }
 
@@ -163,24 +198,27 @@ class Run {
       PCN_STEP(const auto text, step(read_file(*line.file)));
       auto document = parse_document(text);
       if (!document) return Stop(outcome_of(fail_with(document.error(), *line.file).value()));
-      if (document->is_null()) return Stop(Outcome{exit_syntax, "The file " + *line.file + " holds no document\n"});
+      if (document->is_null()) return Stop(failed(exit_syntax, "The file " + *line.file + " holds no document\n"));
       return std::optional(std::move(*document));
     }
     PCN_STEP(const auto text, step(around_.read_input(input == Input::required)));
     PCN_STEP(auto document, step(parse_document(text.value_or(""))));
-    if (document.is_null() && line.file) return Stop(Outcome{exit_syntax, "Standard input holds no document\n"});
+    if (document.is_null() && line.file) return Stop(failed(exit_syntax, "Standard input holds no document\n"));
     return document.is_null() ? std::optional<Json>() : std::optional(std::move(document));
   }
 
   Step_<std::string> command(const CommandLine& line) {
     PCN_STEP(const auto document, document_for(line));
-    PCN_STEP(const auto plan,
-             step(make_plan(schema_, line, document, [this](const std::string& cube) { return service_of(cube); })));
+    PCN_STEP(const auto plan, step(make_plan(schema_, line, document,
+                                             {[this](const std::string& cube) { return service_of(cube); },
+                                              [this] { return names_in(all_cubes(), "cube"); }})));
     if (plan.reply == Plan::Reply::data) {
       PCN_STEP(auto value, read(plan));
       return render(std::move(value), line.options);
     }
-    PCN_STEP(const auto body, plan.may_be_empty ? send_unless_empty(plan) : send(plan.request));
+    auto there = plan.target;  // but for what the request is to create
+    if (plan.request.method == "POST" && !there.steps.empty()) there.steps.pop_back();
+    PCN_STEP(const auto body, plan.may_be_empty ? send_unless_empty(plan) : send(plan.request, there));
     if (plan.reply == Plan::Reply::nothing) return std::string();
     PCN_STEP(auto output, step(output_in(body, plan.target.node())));
     return output.is_null() ? std::string() : render(std::move(output), line.options);
@@ -188,14 +226,14 @@ class Run {
 
   Step_<std::string> version(const CommandLine& line) {
     if (line.words.size() > 1 || line.verb != Verb::show || !line.assignments.empty())
-      return Stop(Outcome{exit_syntax, "Bad syntax, usage: version [show]\n"});
+      return Stop(failed(exit_syntax, "Bad syntax, usage: version [show]\n"));
     Json value{{"polycubectl", {{"version", around_.version}}}};
     auto reply = transport_.send({"GET", "/restconf/data/polycube:version", {}});
     std::optional<Outcome> stop;
     if (!reply) {
       stop = outcome_of(reply.error());
     } else if (reply->status != 200) {
-      stop = Outcome{exit_refused, refusal(*reply)};
+      stop = refused(*reply);
     } else {
       const auto json = Json::parse(reply->body, nullptr, false);
       const bool whole =
@@ -204,17 +242,17 @@ class Run {
     }
     auto text = render(value, line.options);
     // The tool's own version is worth knowing when the daemon is away.
-    if (stop) return Stop(Outcome{stop->code, line.options.format == Format::text ? text + stop->text : stop->text});
+    if (stop) return Stop(Outcome{stop->code, line.options.format == Format::text ? text : std::string(), stop->error});
     return text;
   }
 
   Step_<std::string> services(const CommandLine& line) {
     if (line.verb == Verb::add || line.verb == Verb::del || line.verb == Verb::set)
-      return Stop(Outcome{exit_refused,
-                          "error: services are discovered from their packages when the daemon starts: put the package "
-                          "into its services directory, or remove it, and restart the daemon\n"});
+      return Stop(failed(exit_refused,
+                         "error: services are discovered from their packages when the daemon starts: put the package "
+                         "into its services directory, or remove it, and restart the daemon\n"));
     if (line.verb != Verb::show || line.words.size() > 3)
-      return Stop(Outcome{exit_syntax, "Bad syntax, usage: services show [name]\n"});
+      return Stop(failed(exit_syntax, "Bad syntax, usage: services show [name]\n"));
     std::vector<std::string> words{"service"};
     words.insert(words.end(), line.words.begin() + 1, line.words.end());
     PCN_STEP(auto value, read_own("services", words, line.options));
@@ -228,7 +266,7 @@ class Run {
 
   Step_<std::string> netdevs(const CommandLine& line) {
     if (line.verb != Verb::show)
-      return Stop(Outcome{exit_refused, "error: network devices are the host's: netdevs can only be shown\n"});
+      return Stop(failed(exit_refused, "error: network devices are the host's: netdevs can only be shown\n"));
     std::vector<std::string> words{"netdev"};
     words.insert(words.end(), line.words.begin() + 1, line.words.end());
     PCN_STEP(auto value, read_own("netdevs", words, line.options));
@@ -256,7 +294,7 @@ class Run {
 
   Step_<std::string> topology(const CommandLine& line) {
     if (line.verb != Verb::show || line.words.size() > 2)
-      return Stop(Outcome{exit_syntax, "Bad syntax, usage: topology [show] [cube|device]\n"});
+      return Stop(failed(exit_syntax, "Bad syntax, usage: topology [show] [cube|device]\n"));
     Options whole;
     whole.detail = Detail::verbose;
     PCN_STEP(const auto before, read_own("cubes", {}, whole));
@@ -271,19 +309,22 @@ class Run {
     }
     DrawOptions options{around_.unicode, around_.width, line.words.size() == 2 ? line.words[1] : std::string()};
     const auto interval = line.options.interval.value_or(around_.terminal ? 0.5 : 0.0);
-    auto view = parse_topology(before);
+    // Transparent cubes at devices have their order there.
+    const auto devices = read_or_nothing("/restconf/data/polycube:netdevs?depth=3");
+    auto view = parse_topology(before, devices);
     std::optional<Rates> rates;
     if (interval > 0 && !view.empty()) {
       const auto start = std::chrono::steady_clock::now();
       around_.sleep(interval);
       PCN_STEP(const auto after, read_own("cubes", {}, whole));
-      auto later = parse_topology(after);
+      auto later = parse_topology(after, devices);
       rates = rates_between(view, later, std::chrono::steady_clock::now() - start);
       view = std::move(later);
     }
     auto text = draw(view, rates, options);
     if (text.empty() && !options.only.empty())
-      return Stop(Outcome{exit_refused, "error: no cube and no wired device is named " + options.only + "\n"});
+      return Stop(failed(exit_refused, fmt::format("error: no cube and no wired device is named {}{}\n", options.only,
+                                                   near_matches(options.only, cli::names_in(view)))));
     return text;
   }
 
@@ -355,6 +396,7 @@ class Run {
   Transport& transport_;
   const Surroundings& around_;
   Schema schema_;
+  bool whole_log_ = false;
   std::optional<Json> cubes_;  ///< content of polycube:cubes, once asked
 };
 
@@ -363,7 +405,7 @@ class Run {
 Outcome run(const std::vector<std::string>& arguments, Transport& transport, const Surroundings& around) {
   auto text = Run(transport, around).execute(arguments);
   if (!text) return text.error();
-  return {exit_success, std::move(*text)};
+  return {exit_success, std::move(*text), {}};
 }
 
 }  // namespace polycube::cli

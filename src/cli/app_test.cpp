@@ -105,6 +105,7 @@ TEST_F(AppTest, SilentSuccess) {
   const auto outcome = run({"router", "add", "r2"});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.text, "");
+  EXPECT_EQ(outcome.error, "");
   EXPECT_THAT(daemon_.requests(), ElementsAre(R"(POST /restconf/data {"router:router":[{"name":"r2"}]})"));
 }
 
@@ -142,7 +143,7 @@ TEST_F(AppTest, DeletingAllOfNothingSucceedsButNotInAMissingCube) {
   daemon_.when("GET /restconf/data/router:router=r1", 200, R"({"router:router":[{}]})");
   EXPECT_EQ(run({"r1", "route", "del"}).code, 0);
   daemon_.when("GET /restconf/data/router:router=r1/route", 200, R"({"router:route":[{}]})");
-  EXPECT_EQ(run({"r1", "route", "del"}).text, "data-missing\n");  // refused for another reason
+  EXPECT_EQ(run({"r1", "route", "del"}).error, "data-missing\n");  // refused for another reason
 }
 
 TEST_F(AppTest, RefusalsAreReadable) {
@@ -152,11 +153,27 @@ TEST_F(AppTest, RefusalsAreReadable) {
       R"("error-path":"/router:router[name='r2']","error-message":"the kernel refused","error-info":{"polycube:verifier-log":"0: r0 = 1\n1: exit\n"}}]}})");
   const auto outcome = run({"router", "add", "r2"});
   EXPECT_EQ(outcome.code, exit_refused);
-  EXPECT_EQ(outcome.text, "error: the kernel refused\n at /router:router[name='r2']\n0: r0 = 1\n1: exit\n");
+  EXPECT_EQ(outcome.error, "error: the kernel refused\n at /router:router[name='r2']\n0: r0 = 1\n1: exit\n");
   daemon_.when("POST /restconf/data", 400, "plain message\n");
-  EXPECT_EQ(run({"router", "add", "r2"}).text, "plain message\n");
+  EXPECT_EQ(run({"router", "add", "r2"}).error, "plain message\n");
   daemon_.when("POST /restconf/data", 503, "");
-  EXPECT_THAT(run({"router", "add", "r2"}).text, StartsWith("error: 503"));
+  EXPECT_THAT(run({"router", "add", "r2"}).error, StartsWith("error: 503"));
+}
+
+TEST_F(AppTest, OfALogOfTheVerifierTheEnd) {
+  Json log = "";
+  for (int i = 1; i <= 250; ++i) log.get_ref<std::string&>() += fmt::format("{}: r0 = {}\n", i, i);
+  const Json error{{"error-message", "f.bpf.c:3: `x = *p;`: R1 invalid mem access (check it)"},
+                   {"error-info", {{"polycube:verifier-log", log}}}};
+  daemon_.when("POST /restconf/data", 500, Json{{"ietf-restconf:errors", {{"error", Json::array({error})}}}}.dump());
+  const auto text = run({"router", "add", "r2"}).error;
+  EXPECT_THAT(text, StartsWith("error: f.bpf.c:3: `x = *p;`: R1 invalid mem access (check it)\n"
+                               "The end of the verifier's log (20 of 250 lines; with -log all are printed):\n"
+                               "231: r0 = 231\n"));
+  EXPECT_THAT(text, HasSubstr("\n250: r0 = 250\n"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 22);
+  for (const auto& line : {std::vector<std::string>{"router", "add", "r2", "-log"}, {"-log", "router", "add", "r2"}})
+    EXPECT_THAT(run(line).error, HasSubstr("\n1: r0 = 1\n2: r0 = 2\n"));
 }
 
 TEST_F(AppTest, ExitCodes) {
@@ -169,7 +186,8 @@ TEST_F(AppTest, ExitCodes) {
   const auto transport = connect_http(nowhere, parse_endpoint(nowhere).value());
   const auto outcome = cli::run({"cubes", "show"}, *transport, around_);
   EXPECT_EQ(outcome.code, exit_transport);
-  EXPECT_EQ(outcome.text,
+  EXPECT_EQ(outcome.text, "");
+  EXPECT_EQ(outcome.error,
             "Cannot contact the polycubed daemon at http+unix:///nowhere/at.sock Please verify that the daemon is "
             "running.\n");
 }
@@ -181,7 +199,22 @@ TEST_F(AppTest, HelpWithoutADaemonStillNamesTheCommands) {
   const auto outcome = cli::run({}, *transport, around_);
   EXPECT_EQ(outcome.code, exit_transport);
   EXPECT_THAT(outcome.text, HasSubstr("disconnect"));
-  EXPECT_THAT(outcome.text, HasSubstr("Cannot contact"));
+  EXPECT_THAT(outcome.error, HasSubstr("Cannot contact"));
+}
+
+TEST_F(AppTest, MisspeltNamesAreAnsweredWithThoseThatAreThere) {
+  daemon_.when("GET /restconf/data/polycube:cubes", 200, cubes(0));
+  EXPECT_THAT(run({"r11", "show"}).error, HasSubstr("no cube of this name; did you mean r1?\n"));
+  daemon_.when("GET /restconf/data/router:router", 200, R"({"router:router":[{"name":"r1"}]})");
+  daemon_.when("GET /restconf/data/router:router=r1/ports", 200, R"({"router:ports":[{"name":"p1"},{"name":"x"}]})");
+  EXPECT_THAT(run({"router", "del", "r11"}).error, StartsWith("error: 404 Not Found; did you mean r1?\n"));
+  EXPECT_THAT(run({"r1", "ports", "p11", "peer", "show"}).error, HasSubstr("; did you mean p1?\n"));
+  EXPECT_THAT(run({"router", "r11", "ports", "p1", "show"}).error, HasSubstr("; did you mean r1?\n"));
+  for (const auto& [status, body] : {std::pair{409, "no; did you mean a?"}, {409, "no peer"}, {400, "no"}}) {
+    daemon_.when("POST /restconf/data/router:router=r1", status, body);
+    EXPECT_EQ(run({"r1", "ports", "add", "p11"}).error, std::string(body) + "\n")
+        << "what is to be created is not missing";
+  }
 }
 
 TEST_F(AppTest, AnActionPrintsItsOutput) {
@@ -212,14 +245,15 @@ TEST_F(AppTest, ADocumentFromAFile) {
   const auto before = daemon_.requests().size();
   std::ofstream(name) << "a: [";
   EXPECT_EQ(run({"router", "add", "r9", "-f", name}).code, exit_syntax);
-  EXPECT_THAT(run({"router", "add", "r9", "-f", name}).text, StartsWith(name + ": The input is neither JSON nor YAML"));
+  EXPECT_THAT(run({"router", "add", "r9", "-f", name}).error,
+              StartsWith(name + ": The input is neither JSON nor YAML"));
   std::ofstream(name, std::ios::trunc).close();
-  EXPECT_EQ(run({"router", "add", "r9", "-f", name}).text, "The file " + name + " holds no document\n");
+  EXPECT_EQ(run({"router", "add", "r9", "-f", name}).error, "The file " + name + " holds no document\n");
   std::filesystem::remove(name);
-  EXPECT_EQ(run({"cubes", "add", name}).text, "Cannot read the file " + name + ": No such file or directory\n");
+  EXPECT_EQ(run({"cubes", "add", name}).error, "Cannot read the file " + name + ": No such file or directory\n");
   EXPECT_EQ(run({"cubes", "add", name}).code, exit_syntax);
   input_.reset();
-  EXPECT_EQ(run({"router", "add", "r9", "-f", "-"}).text, "Standard input holds no document\n");
+  EXPECT_EQ(run({"router", "add", "r9", "-f", "-"}).error, "Standard input holds no document\n");
   EXPECT_EQ(daemon_.requests().size(), before) << "nothing of this was sent";
 }
 
@@ -231,9 +265,10 @@ TEST_F(AppTest, ABrokenPackageIsNoUnknownWord) {
        {std::vector<std::string>{"bad", "add", "x"}, {"bad", "show"}, {"bad", "add", "?"}, {"cubes", "add"}}) {
     const auto outcome = run(line);
     EXPECT_EQ(outcome.code, exit_refused);
-    EXPECT_EQ(outcome.text, message) << line[1];
+    EXPECT_EQ(outcome.error, message) << line[1];
+    EXPECT_EQ(outcome.text, "");
   }
-  EXPECT_THAT(run({"worse", "show"}).text, HasSubstr("Unknown word 'worse'"));
+  EXPECT_THAT(run({"worse", "show"}).error, HasSubstr("Unknown word 'worse'"));
 }
 
 TEST_F(AppTest, CubesByServiceAndAsADocumentThatMakesThemAgain) {
@@ -263,7 +298,7 @@ TEST_F(AppTest, ServicesAreShownAndNeverChanged) {
   EXPECT_THAT(run({"services", "show", "router"}).text, HasSubstr("datamodel: module router {\n}\n"));
   const auto refused = run({"services", "add", "type=lib", "uri=x", "name=y"});
   EXPECT_EQ(refused.code, exit_refused);
-  EXPECT_THAT(refused.text, HasSubstr("discovered from their packages"));
+  EXPECT_THAT(refused.error, HasSubstr("discovered from their packages"));
 }
 
 TEST_F(AppTest, NetworkDevices) {
@@ -277,7 +312,7 @@ TEST_F(AppTest, NetworkDevices) {
 TEST_F(AppTest, Version) {
   daemon_.when("GET /restconf/data/polycube:version", 200, R"({"polycube:version":{"polycubed":"4.5"}})");
   EXPECT_EQ(run({"version"}).text, "polycubectl:\n version: 1.2.3\npolycubed:\n version: 4.5\n\n");
-  EXPECT_EQ(run({"version", "x"}).text, "Bad syntax, usage: version [show]\n");
+  EXPECT_EQ(run({"version", "x"}).error, "Bad syntax, usage: version [show]\n");
   EXPECT_EQ(run({"version", "?"}).text, "There is not help for this command\n");
 }
 

@@ -113,6 +113,10 @@ class Reader {
       return {};
     }
     auto& options = line_.options;
+    if (flag == "-log") {
+      options.whole_log = true;
+      return {};
+    }
     const bool hide = flag.starts_with("-hide=");
     const bool interval = flag.starts_with("-interval=");
     const bool form = flag == "-normal" || flag == "-brief" || flag == "-verbose" || flag == "-json" || flag == "-yaml";

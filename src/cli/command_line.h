@@ -28,6 +28,7 @@ struct Options {
   Format format = Format::text;
   std::vector<std::string> hide;   ///< dotted member paths
   bool tabular = false;            ///< -normal, -brief, -verbose or -hide was given
+  bool whole_log = false;          ///< of the verifier, when the kernel refuses a program
   std::optional<double> interval;  ///< seconds between the two reads of a rate; 0 = no rates
 };
 

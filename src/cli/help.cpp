@@ -38,6 +38,19 @@ constexpr std::array<std::array<const char*, 3>, 8> own_words{{
     {"netdevs", "command", "Show the network devices of the host"},
 }};
 
+constexpr const char* flags =
+    "\nFlags:\n"
+    "-f FILE            add, set, actions: a YAML or JSON document instead of key=value; - is standard input\n"
+    "-json, -yaml       show: one JSON or YAML document\n"
+    "-normal            show: lists as tables (default)\n"
+    "-brief             show: lists as numbers of entries\n"
+    "-verbose           show: nested lists as well\n"
+    "-hide=k1,k2.k3     show: without these members\n"
+    "-interval=S|none   topology: measure the rates over S seconds, or not at all\n"
+    "-log               when the kernel refuses a program: the whole log of its verifier\n"
+    "-h, --help, ?      this text; ? at the end of a line: what may come next\n"
+    "--version          the version of polycubectl\n";
+
 constexpr const char* no_help = "There is not help for this command\n";
 
 std::string simple_type(const Type& type) {
@@ -73,9 +86,12 @@ Offer offer_of(const Node& node, const std::string& before, const std::string& a
   return {before + node.name + after, type_of(node), description_of(node), node.example};
 }
 
-std::string command_text(const CommandLine& line) {
+/// The words so far, the command in front of the last keys, where people write it.
+std::string command_text(const CommandLine& line, std::size_t keys) {
   auto words = line.words;
-  if (line.verb != Verb::none) words.emplace_back(to_string(line.verb));
+  if (line.verb != Verb::none)
+    words.insert(words.end() - static_cast<std::ptrdiff_t>(std::min(keys, words.size())),
+                 std::string(to_string(line.verb)));
   return fmt::format("polycubectl {}", fmt::join(words, " "));
 }
 
@@ -84,7 +100,7 @@ bool is_given(const CommandLine& line, const std::string& name) {
 }
 
 bool is_settable(const Node& node, Verb verb, const Node* parent) {
-  return node.holds_value() && node.config && !(verb == Verb::set && node.init_only) &&
+  return node.holds_value() && node.config && !node.unavailable && !(verb == Verb::set && node.init_only) &&
          (parent == nullptr || !parent->is_key(node.name));
 }
 
@@ -118,6 +134,7 @@ void offer_keys(const Step& step, Offers& offers) {
 }
 
 void offer_parameters(const std::vector<Node>& leaves, const Node* parent, const CommandLine& line, Offers& offers) {
+  for (const auto& [name, value] : line.assignments) offers.example += " " + name + "=" + value;
   for (const auto& leaf : leaves) {
     if (!is_settable(leaf, line.verb, parent) || is_given(line, leaf.name)) continue;
     offers.parameters.push_back(offer_of(leaf, "", "="));
@@ -141,8 +158,8 @@ void offer_members(const Node& node, Verb verb, Offers& offers) {
 
 Offers offers_at(const Target& target, const CommandLine& line, const Live& live) {
   Offers offers;
-  offers.example = command_text(line);
   const auto& step = target.last();
+  offers.example = command_text(line, step.keys.size());
   const auto& node = *step.node;
   const bool whole = node.kind == Node::Kind::list && step.keys.size() < node.keys.size();
   if (node.kind == Node::Kind::action) {
@@ -160,7 +177,9 @@ Offers offers_at(const Target& target, const CommandLine& line, const Live& live
   }
   if (whole) {
     if (line.verb == Verb::none && line.assignments.empty())
-      offer_commands(step.keys.empty() ? std::vector{Verb::add, Verb::show, Verb::del} : std::vector{Verb::add},
+      offer_commands(!node.config        ? std::vector{Verb::show}
+                     : step.keys.empty() ? std::vector{Verb::add, Verb::show, Verb::del}
+                                         : std::vector{Verb::add},
                      offers);
     if (!offers.words.empty() && offers.words.back().word == "del")
       offers.words.back().description = fmt::format("Delete an entry. {}", deletes_all);
@@ -173,18 +192,24 @@ Offers offers_at(const Target& target, const CommandLine& line, const Live& live
     return offers;
   }
   if (line.verb == Verb::none && line.assignments.empty())
-    offer_commands({Verb::add, Verb::set, Verb::show, Verb::del}, offers);
+    offer_commands(node.config ? std::vector{Verb::add, Verb::set, Verb::show, Verb::del} : std::vector{Verb::show},
+                   offers);
   if (line.assignments.empty()) offer_members(node, line.verb, offers);
   if (line.verb == Verb::add || line.verb == Verb::set) offer_parameters(node.children, &node, line, offers);
   return offers;
 }
 
 CubeLookup lookup_in(const Live& live) {
-  return [&live](const std::string& name) -> Result<std::optional<std::string>> {
-    for (const auto& cube : live.cubes())
-      if (cube.name == name) return std::optional(cube.service);
-    return std::optional<std::string>();
-  };
+  return {[&live](const std::string& name) -> Result<std::optional<std::string>> {
+            for (const auto& cube : live.cubes())
+              if (cube.name == name) return std::optional(cube.service);
+            return std::optional<std::string>();
+          },
+          [&live] {
+            std::vector<std::string> names;
+            for (const auto& cube : live.cubes()) names.push_back(cube.name);
+            return names;
+          }};
 }
 
 // ---- help ----------------------------------------------------------------------------------------------------------
@@ -227,7 +252,7 @@ std::string root_help(const Schema& schema, const Live& live, bool expert) {
   for (const auto& [word, type, description] : own_words)
     if (expert || std::string_view(word) != "services") own.push_back({word, type, description, {}});
   own.push_back({"version", "command", "Show the versions of polycubectl and polycubed", {}});
-  return "\nFor help on keywords use '?'\n" + columns({services, cubes, own}, {"", "", ""}, false, false) +
+  return "\nFor help on keywords use '?'\n" + columns({services, cubes, own}, {"", "", ""}, false, false) + flags +
          "\nadd, set and actions take key=value words, or a YAML or JSON document: -f FILE (- is standard input), or\n"
          "< FILE, or a pipe. Standard input of which a loop or a script reads, too, is left alone without -f -.\n\n";
 }
@@ -383,8 +408,8 @@ std::vector<std::string> candidates(const Schema& schema, const CommandLine& lin
   if (partial.starts_with('-')) {
     std::vector<std::string> flags{"-brief", "-normal", "-verbose", "-json", "-yaml", "-hide="};
     if (!line.words.empty() && line.words[0] == "topology") flags.insert(flags.end(), {"-interval=none", "-interval="});
-    if (line.verb != Verb::show) flags = {"-f"};
-    return line.verb == Verb::del ? std::vector<std::string>() : flags;
+    if (line.verb != Verb::show) flags = {"-f", "-log"};
+    return line.verb == Verb::del ? std::vector<std::string>{"-log"} : flags;
   }
   if (line.words.empty()) return complete_root(schema, line, live);
   if (is_own_word(line.words[0])) return complete_own(schema, line, partial, live);

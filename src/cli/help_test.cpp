@@ -87,7 +87,7 @@ TEST(Complete, OwnWords) {
   EXPECT_THAT(candidates({"netdevs", "show"}), ElementsAre("eth0", "veth1"));
   EXPECT_THAT(candidates({"r1", "show"}, "-v"), ElementsAre("-verbose"));
   EXPECT_THAT(candidates({"r1"}, "-v"), IsEmpty());
-  EXPECT_THAT(candidates({"router", "add", "r2"}, "-"), ElementsAre("-f"));
+  EXPECT_THAT(candidates({"router", "add", "r2"}, "-"), ElementsAre("-f", "-log"));
   EXPECT_THAT(candidates({"router", "add", "r2", "-f"}), IsEmpty());
 }
 
@@ -109,10 +109,33 @@ TEST(Help, AddIsLaidOutInTwoPartsWithAnExample) {
             "\n");
 }
 
+TEST(Help, AnExampleGoesOnFromWhatIsTyped) {
+  EXPECT_THAT(help_for({"r1", "ports", "add", "x", "peer=eth0"}),
+              HasSubstr("Example:\npolycubectl r1 ports add x peer=eth0 ip=10.0.0.1/24\n"));
+  EXPECT_THAT(help_for({"r1", "route", "10.0.0.0/8", "del"}),
+              HasSubstr("polycubectl r1 route del 10.0.0.0/8 2.2.2.2\n"));
+}
+
+TEST(Help, OffersOnlyWhatCanBeChanged) {
+  Schema schema = test_schema();
+  auto& router = schema.services.find("router")->second;
+  for (auto& child : router.children) {
+    if (child.name == "span") child.unavailable = true;
+    if (child.name == "route") child.config = false;
+  }
+  const auto text = [&](Words words) { return help(schema, parse_command_line(words).value(), live(), true).value(); };
+  EXPECT_THAT(text({"r1", "set", "?"}), Not(HasSubstr("span")));
+  EXPECT_THAT(complete(schema, {"r1", "set"}, "", live()), Not(Contains("span=")));
+  EXPECT_THAT(text({"r1", "show", "?"}), HasSubstr("\nspan "));
+  EXPECT_THAT(text({"r1", "route", "?"}), HasSubstr("\nshow "));
+  EXPECT_THAT(text({"r1", "route", "?"}), Not(HasSubstr("\ndel ")));
+}
+
 TEST(Help, RootListsServicesCubesAndCommands) {
   const auto text = help_for({});
   for (const auto* word :
-       {"For help on keywords use '?'", "simplebridge", "Simple L2 Bridge Service", "r1 ", "connect", "netdevs"})
+       {"For help on keywords use '?'", "simplebridge", "Simple L2 Bridge Service", "r1 ", "connect", "netdevs",
+        "\n-f FILE", "\n-json, -yaml", "\n-hide=", "\n-interval=", "\n-log ", "\n-h, --help"})
     EXPECT_THAT(text, HasSubstr(word));
   EXPECT_THAT(help(test_schema(), parse_command_line({}).value(), live(), false).value(),
               Not(HasSubstr("\nservices ")));

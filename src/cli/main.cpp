@@ -44,11 +44,11 @@ cli::Surroundings surroundings(bool expert) {
 
 cli::Outcome execute(const std::vector<std::string>& arguments) {
   if (arguments == std::vector<std::string>{"--version"})
-    return {cli::exit_success, "polycubectl " POLYCUBE_VERSION "\n"};
+    return {cli::exit_success, "polycubectl " POLYCUBE_VERSION "\n", {}};
   const auto settings = cli::load_settings(environment);
-  if (!settings) return {cli::exit_transport, settings.error().message + "\n"};
+  if (!settings) return {cli::exit_transport, {}, settings.error().message + "\n"};
   const auto endpoint = cli::parse_endpoint(*settings);
-  if (!endpoint) return {cli::exit_transport, endpoint.error().message + "\n"};
+  if (!endpoint) return {cli::exit_transport, {}, endpoint.error().message + "\n"};
   if (!endpoint->tls)
     for (const auto& [name, value] : {std::pair{"CACert", &settings->ca_certificate},
                                       std::pair{"Cert", &settings->certificate}, std::pair{"Key", &settings->key}})
@@ -65,12 +65,15 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const auto outcome = execute(arguments);
   const bool completing = !arguments.empty() && arguments[0] == "--complete";
+  std::fwrite(outcome.text.data(), 1, outcome.text.size(), stdout);
+  const bool written = std::fflush(stdout) == 0;  // before the error, which comes last on a terminal
   // A person who presses the tab key is not helped by an error in the middle of the line.
-  if (!completing || outcome.code == cli::exit_success)
-    std::fwrite(outcome.text.data(), 1, outcome.text.size(), stdout);
-  if (!completing) cli::record("/var/log/polycube", arguments, outcome.code, outcome.text);
-  return std::fflush(stdout) == 0 || outcome.code != cli::exit_success ? outcome.code : cli::exit_transport;
+  if (!completing) {
+    std::fwrite(outcome.error.data(), 1, outcome.error.size(), stderr);
+    cli::record("/var/log/polycube", arguments, outcome.code, outcome.text + outcome.error);
+  }
+  return written || outcome.code != cli::exit_success ? outcome.code : cli::exit_transport;
 } catch (const std::exception& error) {
-  fmt::print("polycubectl: {}\n", error.what());
+  fmt::print(stderr, "polycubectl: {}\n", error.what());
   return cli::exit_transport;
 }

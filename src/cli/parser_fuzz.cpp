@@ -59,10 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& candidate : complete(test_schema(), {arguments.begin(), arguments.end() - 1}, partial, live()))
       require(candidate.starts_with(partial));
   }
-  const auto plan = make_plan(test_schema(), *line, document, [](const std::string& name) {
-    return name == "r1" ? Result<std::optional<std::string>>("router")
-                        : Result<std::optional<std::string>>(std::nullopt);
-  });
+  const auto plan = make_plan(test_schema(), *line, document,
+                              {[](const std::string& name) {
+                                 return name == "r1" ? Result<std::optional<std::string>>("router")
+                                                     : Result<std::optional<std::string>>(std::nullopt);
+                               },
+                               [] { return std::vector<std::string>{"r1"}; }});
   if (!plan) {
     require(!plan.error().message.empty());
     return 0;

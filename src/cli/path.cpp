@@ -5,27 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
+#include "base/near_matches.h"
 #include "cli/values.h"
 
 namespace polycube::cli {
 namespace {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row.back();
-}
 
 /// A key as the model spells it: enumerations in their own letter case.
 std::string key_text(const Node& list, std::size_t index, const std::string& word) {
@@ -58,23 +43,6 @@ Result<Target> descend(Target target, const std::vector<std::string>& words, std
 
 }  // namespace
 
-std::string near_matches(std::string_view word, const std::vector<std::string>& candidates) {
-  std::vector<std::pair<std::size_t, std::string>> near;
-  for (const auto& candidate : candidates) {
-    const bool begins = word.size() >= 2 && (candidate.starts_with(word) || word.starts_with(candidate));
-    const auto distance = word.size() > 64 ? word.size() : edit_distance(word, candidate);
-    if (begins || (distance <= 2 && distance < std::max<std::size_t>(candidate.size(), 2)))
-      near.emplace_back(begins ? 0 : distance, candidate);
-  }
-  std::ranges::sort(near);
-  near.erase(std::unique(near.begin(), near.end()), near.end());
-  if (near.empty()) return {};
-  near.resize(std::min<std::size_t>(near.size(), 5));
-  std::vector<std::string> names;
-  for (auto& [distance, name] : near) names.push_back(std::move(name));
-  return fmt::format("; did you mean {}?", fmt::join(names, ", "));
-}
-
 std::string meant_verb(const std::vector<std::string>& words) {
   using Pair = std::pair<std::string_view, std::string_view>;
   static constexpr std::array<Pair, 9> meant{{{"add", "add"},
@@ -99,15 +67,16 @@ std::string meant_verb(const std::vector<std::string>& words) {
   return {};
 }
 
-Result<Target> resolve(const Schema& schema, const std::vector<std::string>& words, const CubeLookup& cube_service) {
+Result<Target> resolve(const Schema& schema, const std::vector<std::string>& words, const CubeLookup& cubes) {
   const auto& first = words.front();
   if (const auto* service = schema.service(first)) return descend({first, {{service, {}}}}, words, 1);
-  PCN_ASSIGN(const auto name, cube_service(first));
+  PCN_ASSIGN(const auto name, cubes.service_of(first));
   const auto* service = name ? schema.service(*name) : nullptr;
   if (service != nullptr) return descend({*name, {{service, {}}}}, words, 0);
   std::vector<std::string> known{"connect", "disconnect", "attach",  "detach", "services",
                                  "cubes",   "topology",   "netdevs", "version"};
   for (const auto& [service_name, node] : schema.services) known.push_back(service_name);
+  for (auto& cube : cubes.names()) known.push_back(std::move(cube));
   return fail(ErrorCode::unknown_element, "Unknown word '{}': there is no service and no cube of this name{}", first,
               near_matches(first, known));
 }

@@ -31,12 +31,17 @@ struct Target {
   [[nodiscard]] const Node& node() const { return *steps.back().node; }
 };
 
-/// Service of the cube of this name, or nothing. Errors: transport; the name is that of a service whose package is broken.
-using CubeLookup = std::function<Result<std::optional<std::string>>(const std::string&)>;
+/// What only the daemon knows of cubes.
+struct CubeLookup {
+  /// Service of the cube of this name, or nothing. Errors: transport; the name is that of a service whose package is
+  /// broken.
+  std::function<Result<std::optional<std::string>>(const std::string&)> service_of;
+  std::function<std::vector<std::string>()> names;  ///< of all cubes, for suggestions; a failure is none
+};
 
 /// First word: a service or a cube. Errors: unknown_element with near matches.
 [[nodiscard]] Result<Target> resolve(const Schema& schema, const std::vector<std::string>& words,
-                                     const CubeLookup& cube_service);
+                                     const CubeLookup& cubes);
 
 /// Below a node that is already known: the words are its keys and members.
 [[nodiscard]] Result<Target> resolve_below(std::string module, const Node& root, const std::vector<std::string>& words);
@@ -52,8 +57,5 @@ using CubeLookup = std::function<Result<std::optional<std::string>>(const std::s
 
 /// "; did you mean the command del instead of dl?", or nothing when no word looks like a command. For a line without one.
 [[nodiscard]] std::string meant_verb(const std::vector<std::string>& words);
-
-/// "; did you mean a, b?" or nothing: candidates that begin like the word or are at most two edits away.
-[[nodiscard]] std::string near_matches(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace polycube::cli

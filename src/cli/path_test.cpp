@@ -13,10 +13,12 @@ using testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 Result<Target> target(const Words& words) {
-  return resolve(test_schema(), words, [](const std::string& name) -> Result<std::optional<std::string>> {
-    if (name == "r1") return std::optional<std::string>("router");
-    return std::optional<std::string>();
-  });
+  return resolve(test_schema(), words,
+                 {[](const std::string& name) -> Result<std::optional<std::string>> {
+                    if (name == "r1") return std::optional<std::string>("router");
+                    return std::optional<std::string>();
+                  },
+                  [] { return Words{"r1"}; }});
 }
 
 std::string path(const Words& words) {
@@ -55,7 +57,7 @@ TEST(Path, UnknownWordsNameTheirNeighbours) {
   EXPECT_THAT(path({"routr"}), HasSubstr("did you mean router?"));
   EXPECT_THAT(path({"metrics", "show"}), HasSubstr("Unknown word 'metrics'"));
   EXPECT_EQ(target({"zzz"}).error().code, ErrorCode::unknown_element);
-  EXPECT_EQ(near_matches("zzzzzz", {"ports", "fdb"}), "");
+  EXPECT_THAT(path({"r11"}), HasSubstr("there is no service and no cube of this name; did you mean r1?"));
 }
 
 TEST(Path, AMisspeltCommandIsRecognised) {

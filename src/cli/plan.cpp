@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/near_matches.h"
 #include "cli/document.h"
 #include "cli/values.h"
 
@@ -142,7 +143,9 @@ Result<Plan> plan_set(const CommandLine& line, const Target& target, const std::
     PCN_ASSIGN(auto request, merge_entries(target, entries));
     return Plan{std::move(request), Plan::Reply::nothing, {}, {}, false};
   }
-  if (step.keyless()) return fail(ErrorCode::missing_element, "set needs the key of an entry of {}", step.node->name);
+  if (step.keyless())
+    return fail(ErrorCode::missing_element, "set needs the key of an entry of {}: {} <{}> set ...", step.node->name,
+                spoken(target), step.node->keys.front());
   PCN_TRY(check_service_name(target, document));
   PCN_ASSIGN(const auto members, members_of(line, step.node->children, document));
   PCN_ASSIGN(const auto message, resource_of(target, target.steps.size(), members));
@@ -186,6 +189,17 @@ Result<Plan> plan_none(const CommandLine& line, Target target, const std::option
   return plan_add(line, target, document);
 }
 
+Result<Plan> plan_for(const CommandLine& line, const Target& target, const std::optional<Json>& document) {
+  switch (line.verb) {
+    case Verb::add: return plan_add(line, target, document);
+    case Verb::set: return plan_set(line, target, document);
+    case Verb::show: return read_plan(target, line.options);
+    case Verb::del: return plan_del(target);
+    case Verb::none: break;
+  }
+  return plan_none(line, target, document);
+}
+
 // ---- the tool's own words ------------------------------------------------------------------------------------------
 
 Plan rpc_plan(const std::string& name, const Json& input) {
@@ -216,7 +230,8 @@ Result<Plan> plan_rpc(const CommandLine& line) {
   const auto& name = line.words[0];
   if (name == "attach") return plan_attach(line);
   if (line.words.size() != 3 || line.verb != Verb::none || !line.assignments.empty() || line.file)
-    return fail(ErrorCode::malformed_message, "Bad syntax, usage: {} peer1 peer2", name);
+    return fail(ErrorCode::malformed_message, "Bad syntax, usage: {} {}", name,
+                name == "detach" ? "cube port" : "peer1 peer2");
   if (name == "detach") return rpc_plan(name, {{"cube", line.words[1]}, {"port", line.words[2]}});
   return rpc_plan(name, {{"peer1", line.words[1]}, {"peer2", line.words[2]}});
 }
@@ -231,7 +246,7 @@ Result<> put_cube(const Catalogue& known, const std::string& service_name, const
   const auto& schema = known.schema;
   const auto* service = schema.service(service_name);
   if (service == nullptr) {
-    PCN_TRY(known.lookup(service_name));  // for its reason, when the package of that name is broken
+    PCN_TRY(known.lookup.service_of(service_name));  // for its reason, when the package of that name is broken
     std::vector<std::string> names;
     for (const auto& [name, node] : schema.services) names.push_back(name);
     return fail(ErrorCode::unknown_element, "There is no service '{}'{}", service_name,
@@ -339,13 +354,13 @@ Plan read_plan(Target target, const Options& options) {
 }
 
 Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std::optional<Json>& document,
-                       const CubeLookup& cube_service) {
+                       const CubeLookup& cubes) {
   if (line.words.empty())
     return fail(ErrorCode::malformed_message, "What is to be done, with which cube? Try: polycubectl ?");
   const auto& first = line.words[0];
   if (is_rpc_word(first)) return plan_rpc(line);
-  if (first == "cubes") return plan_cubes({schema, cube_service}, line, document);
-  auto resolved = resolve(schema, line.words, cube_service);
+  if (first == "cubes") return plan_cubes({schema, cubes}, line, document);
+  auto resolved = resolve(schema, line.words, cubes);
   if (!resolved && line.verb == Verb::none) resolved.error().message += meant_verb(line.words);
   PCN_ASSIGN(auto target, std::move(resolved));
   if (target.last().partial() && line.verb != Verb::add && line.verb != Verb::none)
@@ -354,14 +369,9 @@ Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std:
   if (target.node().kind == Node::Kind::action && line.verb != Verb::none)
     return fail(ErrorCode::operation_not_supported, "{} is an action: run it without {}", spoken(target),
                 to_string(line.verb));
-  switch (line.verb) {
-    case Verb::add: return plan_add(line, target, document);
-    case Verb::set: return plan_set(line, target, document);
-    case Verb::show: return read_plan(std::move(target), line.options);
-    case Verb::del: return plan_del(target);
-    case Verb::none: break;
-  }
-  return plan_none(line, std::move(target), document);
+  auto plan = plan_for(line, target, document);
+  if (plan) plan->target = std::move(target);
+  return plan;
 }
 
 }  // namespace polycube::cli

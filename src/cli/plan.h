@@ -28,7 +28,7 @@ struct Plan {
   };
   Request request;
   Reply reply = Reply::nothing;
-  Target target;       ///< of `data` and `output`
+  Target target;       ///< what the words name; empty for `connect`, `cubes add` and their like
   std::string parent;  ///< GET of what holds the target: tells an empty list from an absent cube; empty: the datastore
   bool may_be_empty = false;  ///< absence means that there are no entries, if `parent` exists
 };
@@ -40,9 +40,9 @@ enum class Input { none, optional, required };
 
 /// Commands on the tree of the services: `[service] cube ...`, and `connect`, `attach`, `cubes add` and their like.
 /// `document` is what standard input or the file held. Errors: malformed_message (grammar), unknown_element, missing_element,
-/// invalid_value, operation_not_supported (refused as the daemon would), or what `cube_service` says.
+/// invalid_value, operation_not_supported (refused as the daemon would), or what `cubes` says.
 [[nodiscard]] Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std::optional<Json>& document,
-                                     const CubeLookup& cube_service);
+                                     const CubeLookup& cubes);
 
 /// GET of a target, as deep as the output needs.
 [[nodiscard]] Plan read_plan(Target target, const Options& options);

@@ -18,11 +18,13 @@ Result<Plan> plan(const Words& words, const std::string& input = {}) {
   const auto line = parse_command_line(words).value();
   std::optional<Json> document;
   if (!input.empty()) document = parse_document(input).value();
-  return make_plan(test_schema(), line, document, [](const std::string& name) -> Result<std::optional<std::string>> {
-    if (name == "r1") return std::optional<std::string>("router");
-    if (name == "br1") return std::optional<std::string>("simplebridge");
-    return std::optional<std::string>();
-  });
+  return make_plan(test_schema(), line, document,
+                   {[](const std::string& name) -> Result<std::optional<std::string>> {
+                      if (name == "r1") return std::optional<std::string>("router");
+                      if (name == "br1") return std::optional<std::string>("simplebridge");
+                      return std::optional<std::string>();
+                    },
+                    [] { return Words{"r1", "br1"}; }});
 }
 
 /// "METHOD path body", or the error.
@@ -172,7 +174,7 @@ TEST(Plan, Operations) {
   EXPECT_EQ(request({"detach", "n1", "eth0"}),
             R"(POST /restconf/operations/polycube:detach {"polycube:input":{"cube":"n1","port":"eth0"}})");
   EXPECT_EQ(request({"connect", "a"}), "error: Bad syntax, usage: connect peer1 peer2");
-  EXPECT_EQ(request({"detach", "a"}), "error: Bad syntax, usage: detach peer1 peer2");
+  EXPECT_EQ(request({"detach", "a"}), "error: Bad syntax, usage: detach cube port");
   EXPECT_EQ(request({"attach", "a", "b", "position=first", "before=x"}), "error: Only one parameter is supported");
   EXPECT_EQ(request({"attach", "a", "b", "place=1"}), "error: Parameter place is not valid");
   EXPECT_EQ(request({"attach", "a", "b", "position=third"}), "error: third is not valid for position argument");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/reply.h"
 
+#include <algorithm>
+
 #include "cli/values.h"
 
 namespace polycube::cli {
@@ -22,14 +24,29 @@ std::string without_end(std::string text) {
   return text;
 }
 
-std::string describe(const Json& error) {
+/// The reason is at the end of the log, after the registers of the last instructions.
+constexpr std::ptrdiff_t shown_log_lines = 20;
+
+std::string end_of_log(const std::string& log) {
+  const auto lines = std::ranges::count(log, '\n') + 1;
+  if (lines <= shown_log_lines) return log;
+  std::size_t start = 0;
+  for (auto skipped = lines - shown_log_lines; skipped > 0; --skipped) start = log.find('\n', start) + 1;
+  return fmt::format("The end of the verifier's log ({} of {} lines; with -log all are printed):\n{}", shown_log_lines,
+                     lines, log.substr(start));
+}
+
+std::string describe(const Json& error, bool whole_log) {
   auto message = text_of(error, "error-message");
   if (message.empty()) message = text_of(error, "error-tag");
   auto text = "error: " + message + "\n";
   if (const auto path = text_of(error, "error-path"); !path.empty()) text += " at " + path + "\n";
   if (const auto info = error.find("error-info"); info != error.end() && info->is_object())
-    for (const auto& [name, value] : info->items())
-      text += (value.is_string() ? without_end(value.get<std::string>()) : value.dump()) + "\n";
+    for (const auto& [name, value] : info->items()) {
+      const auto detail = value.is_string() ? without_end(value.get<std::string>()) : value.dump();
+      const bool shorten = !whole_log && unprefixed(name) == "verifier-log";
+      text += (shorten ? end_of_log(detail) : detail) + "\n";
+    }
   return text;
 }
 
@@ -58,14 +75,14 @@ Result<Json> output_in(const std::string& body, const Node& action) {
   return from_wire(&action.output, json.front());
 }
 
-std::string refusal(const Reply& reply) {
+std::string refusal(const Reply& reply, bool whole_log) {
   const auto json = Json::parse(reply.body, nullptr, false);
   if (json.is_object() && json.contains("ietf-restconf:errors")) {
     const auto& errors = json["ietf-restconf:errors"];
     if (errors.is_object() && errors.contains("error")) {
       std::string text;
       for (const auto& error : errors["error"].is_array() ? errors["error"] : Json::array({errors["error"]}))
-        if (error.is_object()) text += describe(error);
+        if (error.is_object()) text += describe(error, whole_log);
       if (!text.empty()) return text;
     }
   }

@@ -19,8 +19,9 @@ namespace polycube::cli {
 /// The members of an action's output, or null when there are none.
 [[nodiscard]] Result<Json> output_in(const std::string& body, const Node& action);
 
-/// "error: <message>" with path and details, one line each at least; the body as it is when it holds no errors.
-[[nodiscard]] std::string refusal(const Reply& reply);
+/// "error: <message>" with path and details, one line each at least; the body as it is when it holds no errors. Of a log of
+/// the verifier, whose reason is in the message already, the end only, unless `whole_log`.
+[[nodiscard]] std::string refusal(const Reply& reply, bool whole_log);
 
 /// Content of `polycube:cubes` (after from_wire) by service: {"bridge":[{...}]}.
 [[nodiscard]] Json by_service(const Json& cubes);

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from daemon import POLYCUBECTL
+from network import eventually
 
 SYNTAX_ERROR, UNREACHABLE, REFUSED = 3, 1, 2
 
@@ -60,6 +61,21 @@ def test_without_a_command_is_add(net):
     net.do("helloworld hw1")
     net.do("hw1 ports p1 peer=va")
     assert net.do("hw1 ports p1 peer show").strip() == "va"
+
+
+def test_errors_go_to_standard_error(net):
+    net.do("helloworld add h")
+    for line, code in (("helloworld add h", REFUSED), ("h ports add p peer=nosuch", REFUSED), ("nosuch show", REFUSED),
+                       ("h show -json -yaml", SYNTAX_ERROR), ("nosuch show -json", REFUSED)):
+        assert net.ctl(*line.split())[0] == code, line
+        assert net.last_stdout == "" and net.last_stderr.endswith("\n"), line
+    nowhere = {"POLYCUBECTL_URL": "http+unix:///nowhere/at/all"}
+    assert net.ctl("h", "show", environment=nowhere)[0] == UNREACHABLE
+    assert net.last_stdout == "" and "Cannot contact" in net.last_stderr
+    assert net.ctl("version", environment=nowhere)[0] == UNREACHABLE
+    assert net.last_stdout.startswith("polycubectl:\n version: ") and "Cannot contact" in net.last_stderr
+    net.do("h show")
+    assert net.last_stderr == ""
 
 
 def test_misspelt_commands(net):
@@ -321,6 +337,137 @@ def test_help(net):
     assert "up" in net.do("br1 ports del ?")
 
 
+def lists_of(node, words=()):
+    """(words, node) of each list below a service's that can be configured, outer ones first."""
+    for child in node["children"]:
+        if not child.get("config", True):
+            continue
+        if child["kind"] == "list":
+            yield [*words, child["name"]], child
+            keys = {leaf["name"]: leaf.get("example", "1") for leaf in child["children"]}
+            yield from lists_of(child, [*words, child["name"], *(keys[key] for key in child["keys"])])
+        elif child["kind"] == "container":
+            yield from lists_of(child, [*words, child["name"]])
+
+
+def example_of(text):
+    return text.split("Example:\n")[1].strip().removeprefix("polycubectl ")
+
+
+def test_examples_of_help_are_accepted(net):
+    """Given what they name: ports of these names."""
+    net.do("helloworld add r0")
+    net.do("r0 ports add port1")
+    tried = []
+    for service, node in net.rest("GET", "/polycube/schema").json["services"].items():
+        line = example_of(net.do(f"{service} add ?"))
+        assert line.startswith(f"{service} add cube1"), line
+        net.do(line)
+        if any(child["name"] == "ports" for child in node["children"]):
+            net.do("cube1 ports add port2")
+            for words, _ in lists_of(node):
+                if "trunk" in words:
+                    net.do("cube1 ports port1 set mode=trunk")
+                line = example_of(net.do(f"cube1 {' '.join(words)} add ?"))
+                code, output = net.ctl(*line.split())
+                assert code == 0, f"{line}: {output}"
+                tried.append(line)
+        net.do("del cube1")
+    assert sum(line.startswith("cube1 ports add port1 peer=r0:port1") for line in tried) >= 5, tried
+    assert any("l4_proto=tcp" in line and "action=forward" in line for line in tried), tried
+
+
+def test_example_goes_on_from_what_is_typed(net):
+    net.do("pbforwarder add pb1")
+    for port in ("port1", "port2", "other"):
+        net.do(f"pb1 ports add {port}")
+    text = net.do("pb1 rules add 1 in_port=other src_port=7 ?")
+    line = example_of(text)
+    assert line.startswith("pb1 rules add 1 in_port=other src_port=7 src_mac="), line
+    net.do(line)
+    for words in ("pb1 set ?", "pbforwarder add x ?", "pb1 add ?"):
+        assert "shadow=" not in net.do(words) and "span=" not in net.do(words), words
+    net.do("pbforwarder add pb2 shadow=false span=false")
+    shown = net.do("pb1 ports port1 statistics ?")
+    assert "show" in shown and not re.search("^(add|set|del) ", shown, re.M), shown
+
+
+def test_flags_are_in_the_general_help(net):
+    text = net.do("?")
+    for flag in ("-f FILE", "-json, -yaml", "-brief", "-verbose", "-hide=", "-interval=", "-log", "-h, --help", "--version"):
+        assert re.search(f"^{flag}", text, re.M), flag
+
+
+def test_misspelt_names(net):
+    """What is not there is answered with what is."""
+    for line in ("router add r1", "helloworld add hw1", "r1 ports add port1 ip=10.0.0.1/24", "hw1 ports add left peer=va",
+                 "transparenthelloworld add thw1", "simpleforwarder add sf1", "sf1 ports add p1"):
+        net.do(line)
+    before = net.configuration()
+    for line, meant in (("r11 show", "r1"), ("router r11 show", "r1"), ("routr add r2", "router"), ("del hw11", "hw1"),
+                        ("router del r11", "r1"), ("r1 ports por1 show", "port1"), ("r1 ports del prt1", "port1"),
+                        ("r1 ports prt1 set ip=10.0.0.2/24", "port1"), ("r1 ports port1 set per=x", "peer"),
+                        ("r1 ports add port2 peer=hw1:lef", "left"), ("r1 ports add port2 peer=hw2:left", "hw1"),
+                        ("r1 ports add port2 peer=vaa", "va"), ("connect r1:prt1 vb", "port1"),
+                        ("connect r11:port1 vb", "r1"), ("attach thw va", "thw1"), ("attach thw1 vaa", "va"),
+                        ("attach thw1 hw1:letf", "left"), ("detach thw va", "thw1"), ("topology hw11", "hw1"),
+                        ("netdevs vbb show", "vb"), ("services show ruoter", "router"), ("cubes show r11", "r1"),
+                        ("sf1 actions add pl action=drop", "p1")):
+        assert re.search(rf"did you mean .*\b{meant}\b.*\?", refused(net, line)), line
+    assert "did you mean" not in refused(net, "r1 ports add port2 peer=zzzzzzzz")
+    assert net.configuration() == before
+
+
+def test_a_side_of_a_link_that_is_missing_is_shown(net):
+    for cube in ("h1", "h2"):
+        net.do(f"helloworld add {cube}")
+        net.do(f"{cube} ports add p")
+    reason = "h2:p has no peer: h1:p is to be set there, too"
+    net.do("h1 ports p set peer=h2:p")
+    assert net.port_status("h1", "p") == "DOWN"
+    assert net.do("h1 ports p status-reason show") == reason + "\n"
+    assert reason in net.do("h1 ports show") and reason in net.do("h1 show")
+    assert f"h2:p (one-sided: {reason})" in net.do("topology")
+    net.do("h2 ports p set peer=va")
+    assert net.do("h1 ports p status-reason show") == "the peer of h2:p is va, not h1:p\n"
+    net.do("h2 ports p set peer=h1:p")
+    assert net.port_status("h1", "p") == "UP"
+    assert "status-reason" not in net.do("h1 ports show") + net.do("h2 show")
+    net.do("h2 ports p set peer=vb")
+    net.lab.host.run("ip", "link", "set", "vb", "down")
+    eventually(lambda: net.port_status("h2", "p") == "DOWN", "the port is down")
+    assert net.do("h2 ports p status-reason show") == "vb is down\n"
+    net.do("del h2")
+    assert net.do("h1 ports p status-reason show") == "there is no cube h2\n"
+
+
+def test_entries_are_in_the_order_of_their_numbers(net):
+    net.do("pbforwarder add pb1")
+    numbers = [7, 100, 20, 3, 1000, 0]
+    for number in numbers:
+        net.do(f"pb1 rules add {number} vlan={number % 7}")
+    assert [row[0] for row in rows(net.do("pb1 rules show"))[1:]] == [str(number) for number in sorted(numbers)]
+    for line in ("pb1 rules show -json", "pb1 show -json", "pb1 show -yaml"):
+        shown = yaml.safe_load(net.do(line))
+        shown = shown if isinstance(shown, list) else shown["rules"]
+        assert [rule["id"] for rule in shown] == sorted(numbers), line
+    net.do("bridge add br1")
+    net.do("br1 ports add p1 mode=trunk")
+    for vlan in (300, 20, 1000):
+        net.do(f"br1 ports p1 trunk allowed add {vlan}")
+    assert rows(net.do("br1 ports p1 trunk allowed show"))[1:][-3:] == [["20"], ["300"], ["1000"]]
+
+
+def test_usage_and_forms(net):
+    net.do("router add r1")
+    net.do("r1 ports add p1")
+    refused(net, "detach a", "Bad syntax, usage: detach cube port", code=SYNTAX_ERROR)
+    for value in ("10.0.0.1", "10.0.0.1/", "10.0.0/24", "10.0.0.1/33", "", "x/24"):
+        refused(net, f"r1 ports p1 set ip={value}", "it is ADDRESS/LENGTH, such as 10.0.0.254/24")
+    refused(net, "r1 ports set ip=10.0.0.1/24", "router r1 ports <name> set ...")
+    refused(net, "r1 route add 10.9.0.0/16 10.0.0.300", "for example 10.0.0.1")
+
+
 SYNTAX = [["add", "set", "x"], ["helloworld", "add", "h", "loglevel=INFO", "extra"],
           ["helloworld", "add", "h", "a=b=c"],
           ["helloworld", "add", "h", "loglevel=INFO", "loglevel=INFO"], ["connect", "a"], ["connect", "a", "b", "c"],
@@ -393,3 +540,18 @@ def test_standard_input_that_is_open_and_silent_does_not_block(net):
         os.close(writer)
     assert code == 0, output
     assert net.do("hw1 action show").strip() == "forward"
+
+
+def test_topology_draws_transparent_cubes_in_the_line(net):
+    net.do("helloworld add h1")
+    net.do("h1 ports add p peer=va")
+    net.do("h1 ports add q")
+    for name in ("t1", "t2", "t3", "t4", "t5", "t6", "t7"):
+        net.do(f"transparenthelloworld add {name}")
+    for line in ("t2 va", "t1 va position=first", "t3 h1:p", "t4 h1:p position=first", "t5 vb", "t6 h1:q"):
+        net.do(f"attach {line}")
+    code, text = net.ctl("topology", environment={"LC_ALL": "C"})
+    lines = [line.strip() for line in text.replace(" transparenthelloworld TC", "").splitlines()]
+    assert code == 0 and lines == ["va --[t1]--[t2]--[t3]--[t4]--* p [h1 helloworld TC]", "`- q o--[t6] not connected",
+                                   "vb --[t5]-- host", "[t7] not attached"], text
+    assert net.do("topology t3") == net.do("topology h1") != net.do("topology t5") == net.do("topology vb")
