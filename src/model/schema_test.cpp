@@ -111,6 +111,8 @@ TEST(Schema, Describes) {
   EXPECT_EQ(child(bridge, "uuid").at("config"), false);
   EXPECT_EQ(child(bridge, "type").at("init-only"), true);
   EXPECT_EQ(child(bridge, "type").at("default"), "TC");
+  EXPECT_FALSE(child(bridge, "type").contains("unavailable"));
+  EXPECT_EQ(child(bridge, "span").at("unavailable"), true);
   EXPECT_EQ(child(bridge, "type").at("type"),
             json::parse(R"({"base":"enumeration","typedef":"hook","enum":["TC","XDP_SKB","XDP_DRV"]})"));
   const json& port = child(child(child(bridge, "fdb"), "entry"), "port");
@@ -124,6 +126,9 @@ TEST(Schema, Describes) {
   EXPECT_EQ(flush.at("kind"), "action");
   EXPECT_EQ(flush.at("output")[0].at("name"), "flushed");
   EXPECT_FALSE(flush.at("output")[0].contains("config"));
+  EXPECT_FALSE(child(child(bridge, "fdb"), "entry").contains("ordered-by-user"));
+  const auto twins = Schema::load(POLYCUBE_TEST_YANG_DIR, {test_module("twins")}).value()->description();
+  EXPECT_EQ(child(twins.at("services").at("twins"), "ranked").at("ordered-by-user"), true);
   const json& all = description.at("services").at("alltypes");
   EXPECT_EQ(child(all, "u16").at("type").at("range"), "1..10 | 20..30");
   EXPECT_EQ(child(all, "s").at("type").at("length"), "1..8");

@@ -394,14 +394,15 @@ def test_example_goes_on_from_what_is_typed(net):
 
 def test_flags_are_in_the_general_help(net):
     text = net.do("?")
-    for flag in ("-f FILE", "-json, -yaml", "-brief", "-verbose", "-hide=", "-interval=", "-log", "-h, --help", "--version"):
+    for flag in ("-f FILE", "-json, -yaml", "-brief", "-verbose", "-hide=", "-interval=", "-log", "-h, --help",
+                 "--version"):
         assert re.search(f"^{flag}", text, re.M), flag
 
 
 def test_misspelt_names(net):
     """What is not there is answered with what is."""
-    for line in ("router add r1", "helloworld add hw1", "r1 ports add port1 ip=10.0.0.1/24", "hw1 ports add left peer=va",
-                 "transparenthelloworld add thw1", "simpleforwarder add sf1", "sf1 ports add p1"):
+    for line in ("router add r1", "helloworld add hw1", "r1 ports add port1 ip=10.0.0.1/24",
+                 "hw1 ports add left peer=va", "transparenthelloworld add thw1", "simpleforwarder add sf1", "sf1 ports add p1"):
         net.do(line)
     before = net.configuration()
     for line, meant in (("r11 show", "r1"), ("router r11 show", "r1"), ("routr add r2", "router"), ("del hw11", "hw1"),
