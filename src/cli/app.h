@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// One run of polycubectl: arguments in, texts and exit code out.
-/// Invariants: the texts are complete before they are printed; -json and -yaml print one document, or nothing and an
-/// error: what a script reads from standard output is always what it asked for.
+/// Invariants: the texts are complete before they are printed; -json and -yaml print one document, or an error alone.
 /// Threading: one thread.
 #pragma once
 
@@ -24,8 +23,8 @@ enum ExitCode : int {
 
 struct Outcome {
   int code = exit_success;
-  std::string text;   ///< what was asked for, for standard output
-  std::string error;  ///< why it is not, for standard error; empty exactly when the code is exit_success
+  std::string text;   ///< what was asked for
+  std::string error;  ///< why it is not there; empty exactly when the code is exit_success
 };
 
 /// What the run sees of its surroundings.

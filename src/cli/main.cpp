@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <langinfo.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -28,6 +29,14 @@ std::optional<std::string> environment(const char* name) {
 std::size_t terminal_width() {
   winsize size{};
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// Errors go to standard output, where scripts for the original tool read them. Whoever has that elsewhere sees them, too.
+bool same_output() {
+  struct stat out{};
+  struct stat error{};
+  return ::fstat(STDOUT_FILENO, &out) < 0 || ::fstat(STDERR_FILENO, &error) < 0 ||
+         (out.st_dev == error.st_dev && out.st_ino == error.st_ino);
 }
 
 cli::Surroundings surroundings(bool expert) {
@@ -66,10 +75,11 @@ int main(int argc, char** argv) try {
   const auto outcome = execute(arguments);
   const bool completing = !arguments.empty() && arguments[0] == "--complete";
   std::fwrite(outcome.text.data(), 1, outcome.text.size(), stdout);
-  const bool written = std::fflush(stdout) == 0;  // before the error, which comes last on a terminal
   // A person who presses the tab key is not helped by an error in the middle of the line.
+  if (!completing) std::fwrite(outcome.error.data(), 1, outcome.error.size(), stdout);
+  const bool written = std::fflush(stdout) == 0;
   if (!completing) {
-    std::fwrite(outcome.error.data(), 1, outcome.error.size(), stderr);
+    if (!same_output()) std::fwrite(outcome.error.data(), 1, outcome.error.size(), stderr);
     cli::record("/var/log/polycube", arguments, outcome.code, outcome.text + outcome.error);
   }
   return written || outcome.code != cli::exit_success ? outcome.code : cli::exit_transport;

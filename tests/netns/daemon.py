@@ -138,8 +138,7 @@ class Daemon:
         return reply.json, reply.etag
 
     def ctl(self, *words, stdin=None, environment=None):
-        """polycubectl with these words: (exit code, its answer, which of a failure is on standard error). `stdin` is text
-        or a descriptor."""
+        """polycubectl with these words: (exit code, standard output). `stdin` is text or a descriptor."""
         assert self.polycubectl.exists(), f"{self.polycubectl} is not built"
         variables = {**os.environ, "HOME": str(self.folder), "POLYCUBECTL_URL": f"http+unix://{self.socket}",
                      "POLYCUBECTL_LOG": "", **(environment or {})}
@@ -149,8 +148,8 @@ class Daemon:
             given = {"stdin": subprocess.DEVNULL if stdin is None else stdin}
         done = subprocess.run([str(self.polycubectl), *map(str, words)], capture_output=True, text=True, timeout=60,
                               env=variables, **given)
-        self.last_stdout, self.last_stderr = done.stdout, done.stderr
-        return done.returncode, done.stdout + (done.stderr if done.returncode != 0 else "")
+        self.last_stderr = done.stderr
+        return done.returncode, done.stdout
 
     def do(self, line, stdin=None):
         """A command line that must succeed; returns its output. Words are split at blanks."""

@@ -63,19 +63,22 @@ def test_without_a_command_is_add(net):
     assert net.do("hw1 ports p1 peer show").strip() == "va"
 
 
-def test_errors_go_to_standard_error(net):
+def test_errors_go_to_standard_output_and_error(net):
     net.do("helloworld add h")
     for line, code in (("helloworld add h", REFUSED), ("h ports add p peer=nosuch", REFUSED), ("nosuch show", REFUSED),
                        ("h show -json -yaml", SYNTAX_ERROR), ("nosuch show -json", REFUSED)):
-        assert net.ctl(*line.split())[0] == code, line
-        assert net.last_stdout == "" and net.last_stderr.endswith("\n"), line
+        status, output = net.ctl(*line.split())
+        assert status == code and output.endswith("\n") and net.last_stderr == output, line
     nowhere = {"POLYCUBECTL_URL": "http+unix:///nowhere/at/all"}
-    assert net.ctl("h", "show", environment=nowhere)[0] == UNREACHABLE
-    assert net.last_stdout == "" and "Cannot contact" in net.last_stderr
-    assert net.ctl("version", environment=nowhere)[0] == UNREACHABLE
-    assert net.last_stdout.startswith("polycubectl:\n version: ") and "Cannot contact" in net.last_stderr
+    status, output = net.ctl("version", environment=nowhere)
+    assert status == UNREACHABLE
+    assert output.startswith("polycubectl:\n version: ") and output.endswith(net.last_stderr)
+    assert "Cannot contact" in net.last_stderr
     net.do("h show")
     assert net.last_stderr == ""
+    both = subprocess.run([POLYCUBECTL, "nosuch", "show"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "POLYCUBECTL_URL": f"http+unix://{net.socket}"})
+    assert both.stdout.count("nosuch") == 1, "where both lead to one place it is there once"
 
 
 def test_misspelt_commands(net):
