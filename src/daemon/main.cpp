@@ -60,11 +60,15 @@ Result<> run(Options options) {
   if (options.clean_on_exit) state.remove_at_end();
   const fs::path data = data_dir();
   options.service_dirs.push_back(data / "services");
-  PCN_ASSIGN(auto controller, service::LocalController::create({.yang_dir = data / "yang",
-                                                                .programs_dir = data / "engine",
-                                                                .service_dirs = options.service_dirs,
-                                                                .remote_dir = options.state_dir / "services",
-                                                                .version = POLYCUBE_VERSION}));
+  PCN_ASSIGN(auto controller,
+             service::LocalController::create(
+                 {.yang_dir = data / "yang",
+                  .programs_dir = data / "engine",
+                  .service_dirs = options.service_dirs,
+                  .remote_dir = options.state_dir / "services",
+                  .state_file = options.transient ? fs::path() : options.state_dir / "configuration.db",
+                  .clean = options.clean,
+                  .version = POLYCUBE_VERSION}));
   remote::Server services(*controller);
   PCN_TRY(serve_services(services, options));
   api::ServerOptions server_options;

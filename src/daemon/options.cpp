@@ -86,6 +86,11 @@ const std::map<std::string, Setter>& settings() {
          o.clean_on_exit = v == "true";
          return v == "true" || v == "false";
        }},
+      {"transient",
+       [](Options& o, const std::string& v) {
+         o.transient = v == "true";
+         return v == "true" || v == "false";
+       }},
   };
   return table;
 }
@@ -140,6 +145,9 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   app.add_option("--services-key", options.services_key, "its private key (PEM)");
   app.add_option("--services-ca", options.services_ca, "certificate of the authority that signed theirs (PEM)");
   app.add_flag("--clean-on-exit", options.clean_on_exit, "remove every trace when stopped, the state folder included");
+  app.add_flag("--clean", options.clean, "begin with an empty configuration instead of the saved one");
+  app.add_flag("--transient", options.transient,
+               "neither load nor save a configuration; what runs ends with the daemon");
   app.add_flag("-v,--version", version, "print the version and exit");
   try {
     app.parse(argc, argv);

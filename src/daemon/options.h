@@ -25,6 +25,8 @@ struct Options {
   std::filesystem::path services_key;
   std::filesystem::path services_ca;
   bool clean_on_exit = false;
+  bool clean = false;      ///< begin with an empty configuration
+  bool transient = false;  ///< keep nothing
   /// What was only asked for is printed and nothing is run.
   std::string answer;
 };

@@ -79,12 +79,8 @@ std::string owner_of(const Transaction& transaction, const Gate& gate) {
   return fmt::format("cube {}", first.cube);
 }
 
-// A cube that stays: same name, service and hook.
 bool stays(const Transaction& transaction, const std::string& name) {
-  auto before = transaction.before.cubes.find(name);
-  auto after = transaction.after.cubes.find(name);
-  return before != transaction.before.cubes.end() && after != transaction.after.cubes.end() &&
-         before->second.service == after->second.service && before->second.hook == after->second.hook;
+  return topology::stays(transaction.before, transaction.after, name);
 }
 
 // A cube without a program for the gate has other wires just now, as when its programs cannot go back to what they were:
@@ -545,7 +541,8 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   for (const std::string& name : last) PCN_TRY(load(name, staged));
   if (!last.empty() && !rewired.empty()) PCN_TRY(bpf::wait_for_running_programs());
   for (const std::string& name : last) PCN_TRY(install(name, staged));
-  return last.empty() ? Result<>() : steer_roots(transaction, last, staged);
+  if (!last.empty()) PCN_TRY(steer_roots(transaction, last, staged));
+  return transaction.save ? transaction.save() : Result<>();
 }
 
 void Engine::lead_roots(const Transaction& transaction, Staged& staged) {

@@ -42,6 +42,8 @@ struct Transaction {
   /// What belongs to the transaction besides. Called when tables are written and new programs run; new cubes are found as
   /// if they were there already. It adds to the undo how to take it back.
   std::function<Result<>(Undo&)> control = {};
+  /// Called when all else is done, as the last thing that can fail and take the transaction back.
+  std::function<Result<>()> save = {};
 };
 
 class Engine;

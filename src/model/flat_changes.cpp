@@ -14,10 +14,13 @@ using control::Changes;
 using control::Leaves;
 using Keys = std::vector<std::string>;
 
-Leaves leaves_of(const lyd_node* node) {
+bool is_wanted(const lyd_node* node, Leaf which) { return which == Leaf::all || !(node->flags & LYD_DEFAULT); }
+
+Leaves leaves_of(const lyd_node* node, Leaf which = Leaf::all) {
   Leaves leaves;
   for (const lyd_node* child = lyd_child_no_keys(node); child; child = child->next)
-    if (child->schema->nodetype == LYS_LEAF) leaves.emplace(child->schema->name, text_of(child));
+    if (child->schema->nodetype == LYS_LEAF && is_wanted(child, which))
+      leaves.emplace(child->schema->name, text_of(child));
   return leaves;
 }
 
@@ -43,17 +46,19 @@ lyd_node* equal_among(const lyd_node* siblings, const lyd_node* node) {
 struct Side {
   const lyd_node* node;
   bool exists;
-  [[nodiscard]] std::optional<Leaves> leaves() const {
-    return exists ? std::optional(node ? leaves_of(node) : Leaves()) : std::nullopt;
+  [[nodiscard]] std::optional<Leaves> leaves(Leaf which) const {
+    return exists ? std::optional(node ? leaves_of(node, which) : Leaves()) : std::nullopt;
   }
 };
 
 class Differ {
  public:
+  explicit Differ(Leaf leaves) : which_(leaves) {}
+
   /// `path` and `keys` are those of both sides, of which one has a node.
   void compare(const Side& before, const Side& after, const std::string& path, const Keys& keys) {
     if (is_changed(before, after))
-      (after.exists ? written_ : deleted_).push_back({path, keys, before.leaves(), after.leaves()});
+      (after.exists ? written_ : deleted_).push_back({path, keys, before.leaves(which_), after.leaves(which_)});
     for (const lyd_node* child = lyd_child_no_keys(after.node); child; child = child->next)
       visit(before, equal_among(lyd_child(before.node), child), after, child, path, keys);
     for (const lyd_node* child = lyd_child_no_keys(before.node); child; child = child->next)
@@ -69,16 +74,19 @@ class Differ {
  private:
   static bool is_implicit(const lysc_node* schema) { return schema->nodetype == LYS_CONTAINER && !is_presence(schema); }
 
-  static bool is_changed(const Side& before, const Side& after) {
-    if (before.node && after.node) return !same_leaves(before.node, after.node);
+  [[nodiscard]] bool is_changed(const Side& before, const Side& after) const {
+    if (before.node && after.node)
+      return which_ == Leaf::all ? !same_leaves(before.node, after.node)
+                                 : leaves_of(before.node, which_) != leaves_of(after.node, which_);
     const lyd_node* only = after.node ? after.node : before.node;
-    return !is_implicit(only->schema) || !leaves_of(only).empty();
+    return !is_implicit(only->schema) || !leaves_of(only, which_).empty();
   }
 
   void visit(const Side& before_parent, const lyd_node* before, const Side& after_parent, const lyd_node* after,
              const std::string& parent_path, Keys keys) {
     const lyd_node* node = after ? after : before;
-    if (node->schema->nodetype == LYS_LEAF) return;
+    if (node->schema->nodetype == LYS_LEAF || (node->schema->nodetype == LYS_LEAFLIST && !is_wanted(node, which_)))
+      return;
     const bool implicit = is_implicit(node->schema);
     if (node->schema->nodetype == LYS_LEAFLIST) keys.emplace_back(text_of(node));
     if (node->schema->nodetype == LYS_LIST)
@@ -89,6 +97,7 @@ class Differ {
             {after, implicit ? after_parent.exists : after != nullptr}, path, keys);
   }
 
+  Leaf which_;
   Changes written_;
   Changes deleted_;  ///< outer instances first
 };
@@ -97,11 +106,11 @@ const lyd_node* root_of(const DataTree* tree) { return tree ? tree->forest() : n
 
 }  // namespace
 
-Changes flat_changes(const DataTree* before, const DataTree* after) {
+Changes flat_changes(const DataTree* before, const DataTree* after, Leaf leaves) {
   const Side old{root_of(before), root_of(before) != nullptr};
   const Side now{root_of(after), root_of(after) != nullptr};
   if (!old.exists && !now.exists) return {};
-  Differ differ;
+  Differ differ(leaves);
   differ.compare(old, now, {}, {});
   return differ.take();
 }

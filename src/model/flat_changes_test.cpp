@@ -57,6 +57,7 @@ class FlatChanges : public ::testing::Test {
       EXPECT_THAT(reversed(changes), ::testing::UnorderedElementsAreArray(back)) << path;
     }
     store.publish(*candidate);
+    expect_restorable(store);
     return changes;
   }
 
@@ -102,6 +103,28 @@ TEST_F(FlatChanges, DeletionsComeFirstAndInnermostFirst) {
                   Change{"vlan/stp", {"7"}, Leaves{{"priority", "5"}}, {}}, Change{"vlan", {"7"}, Leaves{}, {}},  //
                   Change{"vlan", {"8"}, Leaves{}, Leaves{{"label", "x"}}}, Change{"vlan", {"9"}, {}, Leaves{}},   //
                   Change{"vlan/stp", {"9"}, {}, Leaves{{"priority", "5"}}}));
+}
+
+TEST_F(FlatChanges, WithoutDefaultsThereIsWhatWasSet) {
+  (void)run(Method::post, cube, R"({"supplied:ports":[{"name":"p1","pvid":1}]})");
+  const auto& tree = *store.find("c");
+  EXPECT_THAT(flat_changes(nullptr, tree.get(), Leaf::set),
+              ElementsAre(Change{"", {}, {}, Leaves{}}, Change{"ports", {"p1"}, {}, Leaves{{"pvid", "1"}}}));
+}
+
+TEST(DatastoreBody, NamesWhatTheModelDoesNotHave) {
+  const auto refused = [](const CubeId& id, const Change& change) {
+    const auto body = datastore_body(*supplied_schema(), {{id, {change}}});
+    return body ? "" : body.error().message;
+  };
+  const CubeId c{"supplied", "c"};
+  EXPECT_EQ(refused({"gone", "c"}, {"", {}, {}, Leaves{}}), "there is no service gone (of cube c)");
+  EXPECT_EQ(refused(c, {"no", {}, {}, Leaves{}}), "the model of service supplied has no node no (in cube c)");
+  EXPECT_EQ(refused(c, {"ports", {"p1"}, {}, Leaves{{"no", ""}}}),
+            "the model of service supplied has no node ports/no (in cube c)");
+  EXPECT_EQ(refused(c, {"ports", {}, {}, Leaves{}}), "the model of service supplied has no node ports (in cube c)");
+  EXPECT_EQ(refused(c, {"ports", {"a", "b"}, {}, Leaves{}}),
+            "the model of service supplied has no node ports (in cube c)");
 }
 
 TEST_F(FlatChanges, TheReverseHasTheSameOrder) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "model/datastore.h"
+#include "model/flat_changes.h"
 
 namespace polycube::model {
 
@@ -33,6 +34,25 @@ inline const std::shared_ptr<const Schema>& test_schema() {
   return schema;
 }
 
+/// Expects that all cubes come out the same when they are made again from the instances of their nodes.
+inline void expect_restorable(const Datastore& store) {
+  std::map<CubeId, control::Changes> cubes;
+  for (const auto& [id, tree] : store.cubes()) cubes[id] = flat_changes(nullptr, tree.get(), Leaf::set);
+  if (cubes.empty()) return;
+  const auto body = datastore_body(*store.schema(), cubes);
+  ASSERT_TRUE(body) << body.error().message;
+  Datastore again(store.schema());
+  auto candidate = again.edit(Edit{Method::post, "", *body, Format::xml});
+  ASSERT_TRUE(candidate) << candidate.error().message << " @ " << candidate.error().path << '\n' << *body;
+  again.publish(*candidate);
+  for (const auto& [id, tree] : store.cubes())
+    for (const auto defaults : {WithDefaults::report_all, WithDefaults::explicit_}) {
+      ReadOptions options;
+      options.with_defaults = defaults;
+      EXPECT_EQ(*print(*again.cubes().at(id), "", options), *print(*tree, "", options));
+    }
+}
+
 /// A datastore whose edits are published at once.
 class Store {
  public:
@@ -52,6 +72,7 @@ class Store {
     }
     auto published = try_edit(method, path, body);  // publishing takes out of it what it changes
     store.publish(*published);
+    expect_restorable(store);
     return std::move(*candidate);
   }
 

@@ -21,11 +21,12 @@ ControlPlane* ControlPlanes::find(const std::string& cube) const {
 }
 
 Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candidate, const Catalogue& catalogue,
-                                                   engine::Engine& engine) {
+                                                   engine::Engine& engine, bool restoring) {
   Step step(*this, engine);
   for (const auto& [id, change] : candidate.changes) {
     ControlSource* source = catalogue.control(id.service);
     if (source == nullptr) continue;
+    if (restoring && source->place() == ControlSource::Place::detached) continue;
     if (!change.after) {
       step.deleted_.push_back(id.name);
       continue;

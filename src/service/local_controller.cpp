@@ -70,6 +70,7 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
   PCN_ASSIGN(controller->devices_, engine::DeviceMonitor::start([self = controller.get()] {
                survive("following the network devices", [&] { self->follow_devices(); });
              }));
+  PCN_TRY(controller->restore());
   controller->sweeper_ =
       std::jthread([self = controller.get()](const std::stop_token& stop) { self->run_sweeper(stop); });
   return controller;
@@ -137,7 +138,8 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
   return EditReply{candidate->created, candidate->location, etag()};
 }
 
-Result<topology::Topology> LocalController::topology_of(const model::Candidate& candidate) const {
+Result<topology::Topology> LocalController::topology_of(const model::Candidate& candidate,
+                                                        const topology::Topology* restored) const {
   topology::Topology after = topology_;
   for (const auto& [id, change] : candidate.changes)
     if (!change.after) after.cubes.erase(id.name);
@@ -148,7 +150,9 @@ Result<topology::Topology> LocalController::topology_of(const model::Candidate& 
     cube.egress = package->egress();
     after.cubes[id.name] = std::move(cube);
   }
-  topology::assign_indexes(topology_, after);
+  if (restored != nullptr) after.chains = restored->chains;
+  topology::assign_indexes(restored != nullptr ? *restored : topology_, after);
+  topology::assign_uuids(restored != nullptr ? *restored : topology_, after, random_uuid);
   topology::forget_deleted(after);
   return after;
 }
@@ -193,7 +197,8 @@ topology::Devices LocalController::usable_devices(const topology::Topology& cand
   return devices;
 }
 
-Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cleared) {
+Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cleared,
+                                 const topology::Topology* restored) {
   if (candidate.changes.empty()) {
     // Nothing but what the fast path has put there.
     for (const engine::TableAccess& list : cleared.lists) PCN_TRY(list.clear());
@@ -201,10 +206,10 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   }
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
-  PCN_ASSIGN(topology::Topology after, topology_of(candidate));
+  PCN_ASSIGN(topology::Topology after, topology_of(candidate, restored));
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
-  if (auto violation = topology::check(topology_, after, devices)) {
+  if (auto violation = topology::check(restored != nullptr ? after : topology_, after, devices)) {
     violation->error.path = path_of(after.cubes.at(violation->cube).service, violation->cube, violation->port, "peer");
     return tl::unexpected<Error>(std::move(violation->error));
   }
@@ -213,11 +218,13 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   PCN_TRY(add_table_changes(candidate, transaction));
   PCN_TRY(add_clearing(cleared, transaction));
   // The data path and the control planes, together or not at all.
-  PCN_ASSIGN(ControlPlanes::Step control, control_planes_.prepare(candidate, catalogue_, *engine_));
+  PCN_ASSIGN(ControlPlanes::Step control,
+             control_planes_.prepare(candidate, catalogue_, *engine_, restored != nullptr));
   const topology::Devices all_devices = devices_->current();
   transaction.control = [&](engine::Undo& undo) {
     return control.commit({after, wiring, all_devices, port_leaves(&candidate)}, undo);
   };
+  if (restored == nullptr) transaction.save = [&] { return save(candidate, after); };
   control.begin();
   if (auto done = engine_->apply(transaction); !done) {
     (void)devices_->refresh();  // one that was made meanwhile is gone again
@@ -227,14 +234,14 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
   std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
-  identify(candidate);
   control.finish({topology_, wiring_, all_devices, port_leaves()});
   revision_++;
   for (const auto& [id, change] : candidate.changes)
     log::info("cube {} ({}) {}", id.name, id.service,
-              !change.before  ? "created"
-              : !change.after ? "deleted"
-                              : "changed");
+              restored != nullptr ? "restored"
+              : !change.before    ? "created"
+              : !change.after     ? "deleted"
+                                  : "changed");
   return {};
 }
 
@@ -247,25 +254,6 @@ std::function<control::Leaves(const topology::PortName&)> LocalController::port_
     const model::CubeTree* tree = datastore_.find(port.cube);
     return tree ? model::leaves_of(**tree, "ports", port.port) : control::Leaves();
   };
-}
-
-void LocalController::identify(const model::Candidate& candidate) {
-  for (const auto& [id, change] : candidate.changes) {
-    const std::string prefix = id.name + ":";
-    auto cube = topology_.cubes.find(id.name);
-    for (auto entry = uuids_.lower_bound(prefix); entry != uuids_.end() && entry->first.starts_with(prefix);) {
-      const bool gone =
-          cube == topology_.cubes.end() || !cube->second.ports.contains(entry->first.substr(prefix.size()));
-      entry = gone ? uuids_.erase(entry) : std::next(entry);
-    }
-    if (cube == topology_.cubes.end()) {
-      uuids_.erase(id.name);
-      continue;
-    }
-    if (!change.before) uuids_[id.name] = random_uuid();
-    for (const auto& [port, value] : cube->second.ports)
-      if (std::string& uuid = uuids_[prefix + port]; uuid.empty()) uuid = random_uuid();
-  }
 }
 
 // ---- entries that only a table has -----------------------------------------------------------------------------------

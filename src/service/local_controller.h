@@ -22,6 +22,7 @@
 #include "service/controller.h"
 #include "service/fair_mutex.h"
 #include "service/scope.h"
+#include "service/store.h"
 
 namespace polycube::service {
 
@@ -29,8 +30,10 @@ struct ControllerOptions {
   std::filesystem::path yang_dir;      ///< polycube-base.yang, polycube.yang
   std::filesystem::path programs_dir;  ///< the engine's own objects
   std::vector<std::filesystem::path> service_dirs;
-  std::filesystem::path remote_dir;  ///< what services with a process of their own sent is kept here
-  std::string version;               ///< of the daemon
+  std::filesystem::path remote_dir;       ///< what services with a process of their own sent is kept here
+  std::filesystem::path state_file = {};  ///< the running configuration is kept here; empty: it is not
+  bool clean = false;                     ///< begin with an empty configuration
+  std::string version;                    ///< of the daemon
 };
 
 /// Words that can be the name of neither a cube nor a service.
@@ -69,8 +72,15 @@ class LocalController : public Controller, public ServiceRegistry {
   using WriteLock = std::unique_lock<FairMutex>;
 
   // All of these are called with the lock held.
-  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared);
-  [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate) const;
+  /// `restored`: indexes, UUIDs and chains of what is restored, which was judged when it was configured.
+  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared,
+                                const topology::Topology* restored = nullptr);
+  [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate,
+                                                       const topology::Topology* restored) const;
+  [[nodiscard]] Result<> save(const model::Candidate& candidate, const topology::Topology& after);
+  [[nodiscard]] Result<> restore();
+  [[nodiscard]] Result<> restore(const std::map<model::CubeId, control::Changes>& cubes,
+                                 const topology::Topology& known);
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
   [[nodiscard]] Result<> add_clearing(const Cleared& cleared, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
@@ -80,7 +90,6 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] bool is_known(const ServiceOffer& offer) const;
   [[nodiscard]] Result<> add_service(const ServiceOffer& offer);
   [[nodiscard]] std::map<model::CubeId, model::CubeTree> cubes_of(const std::string& service) const;
-  void identify(const model::Candidate& candidate);
   /// For Surroundings: by a candidate that is not published yet, or by the running configuration.
   [[nodiscard]] std::function<control::Leaves(const topology::PortName&)> port_leaves(
       const model::Candidate* candidate = nullptr) const;
@@ -125,6 +134,8 @@ class LocalController : public Controller, public ServiceRegistry {
   Catalogue catalogue_;
   mutable FairMutex mutex_;
   model::Datastore datastore_;
+  std::unique_ptr<Store> store_;                              ///< null: nothing is kept
+  std::map<model::CubeId, std::string> not_restored_;         ///< saved cubes that cannot run, and why
   std::atomic<std::shared_ptr<const model::Schema>> schema_;  ///< that of the catalogue, for those without the lock
   topology::Topology topology_;
   topology::Wiring wiring_;
@@ -135,9 +146,8 @@ class LocalController : public Controller, public ServiceRegistry {
     topology::Device device;  ///< as it was then
     std::string why;
   };
-  std::map<int, Refusal> refused_devices_;    ///< by interface index
-  std::map<std::string, std::string> uuids_;  ///< of "cube" and "cube:port"
-  std::uint64_t epoch_ = 0;                   ///< tells this daemon's revisions from another's
+  std::map<int, Refusal> refused_devices_;  ///< by interface index
+  std::uint64_t epoch_ = 0;                 ///< tells this daemon's revisions from another's
   std::uint64_t revision_ = 0;
   /// When a cube's table was last swept, in seconds.
   std::map<std::string, std::map<std::string, std::uint64_t>> swept_;

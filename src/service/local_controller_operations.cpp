@@ -109,7 +109,7 @@ Result<> LocalController::set_chains(topology::Topology after) {
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
   topology::Wiring wiring = topology::wire(after, devices);
-  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}, {}}));
+  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}, {}, [&] { return save({}, after); }}));
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
   control_planes_.follow({topology_, wiring_, devices_->current(), port_leaves()});

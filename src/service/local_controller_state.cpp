@@ -92,15 +92,14 @@ Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id
   const Scope::Step top{id.service, id.name};
   const topology::Cube& described = topology_.cubes.at(id.name);
   const engine::Cube& cube = *engine_->cube(id.name);
-  if (scope.covers({top, {"uuid"}})) PCN_TRY(model::add_leaf(tree, "uuid", uuids_.at(id.name)));
+  if (scope.covers({top, {"uuid"}})) PCN_TRY(model::add_leaf(tree, "uuid", described.uuid));
   if (scope.covers({top, {"service-name"}})) PCN_TRY(model::add_leaf(tree, "service-name", id.service));
   PCN_TRY(add_counters(tree, id.name, top, scope));
   const topology::Devices devices = devices_->current();
   for (const auto& [name, port] : described.ports) {
     const std::string node = fmt::format("ports[name={}]", model::quote_key(name));
     const Scope::Step entry{"ports", name};
-    if (scope.covers({top, entry, {"uuid"}}))
-      PCN_TRY(model::add_leaf(tree, node + "/uuid", uuids_.at(id.name + ":" + name)));
+    if (scope.covers({top, entry, {"uuid"}})) PCN_TRY(model::add_leaf(tree, node + "/uuid", port.uuid));
     if (scope.covers({top, entry, {"status"}}))
       PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
     if (scope.covers({top, entry, {"status-reason"}}))
@@ -212,7 +211,7 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
     if (!scope.covers({{"cubes"}, {"cube", name}})) continue;
     const std::string node = fmt::format("/polycube:cubes/cube[name={}]", model::quote_key(name));
     PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(name)->statistics(indexes_of(described)));
-    PCN_TRY(model::add_leaf(data, node + "/uuid", uuids_.at(name)));
+    PCN_TRY(model::add_leaf(data, node + "/uuid", described.uuid));
     PCN_TRY(model::add_leaf(data, node + "/service-name", described.service));
     PCN_TRY(model::add_leaf(data, node + "/type", std::string(topology::to_string(described.hook))));
     PCN_TRY(model::add_leaf(data, node + "/loglevel", described.log_level));
@@ -223,7 +222,7 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
     if (described.transparent) PCN_TRY(model::add_leaf(data, node + "/parent", topology::parent_of(topology_, name)));
     for (const auto& [port_name, port] : described.ports) {
       const std::string entry = fmt::format("{}/ports[name={}]", node, model::quote_key(port_name));
-      PCN_TRY(model::add_leaf(data, entry + "/uuid", uuids_.at(name + ":" + port_name)));
+      PCN_TRY(model::add_leaf(data, entry + "/uuid", port.uuid));
       PCN_TRY(model::add_leaf(data, entry + "/status", status_of(wiring_, name, port, devices)));
       PCN_TRY(add_reason(data, entry, topology::down_reason(topology_, name + ":" + port_name, port, devices)));
       PCN_TRY(model::add_leaf(data, entry + "/peer", port.peer));

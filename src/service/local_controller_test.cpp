@@ -23,7 +23,11 @@ TEST(LocalController, EndsWhileDevicesChange) {
   ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << "needs root";
   // A burst of changes is announced some milliseconds after its end, so once in a while right at the end.
   for (int i = 0; i < 40; i++) {
-    auto controller = LocalController::create({POLYCUBE_TEST_YANG_DIR, POLYCUBE_TEST_PROGRAMS_DIR, {}, {}, "test"});
+    auto controller = LocalController::create({.yang_dir = POLYCUBE_TEST_YANG_DIR,
+                                               .programs_dir = POLYCUBE_TEST_PROGRAMS_DIR,
+                                               .service_dirs = {},
+                                               .remote_dir = {},
+                                               .version = "test"});
     ASSERT_TRUE(controller) << controller.error().message;
     ASSERT_EQ(std::system(i % 2 == 0 ? "ip link set lo up" : "ip link set lo down"), 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(i));

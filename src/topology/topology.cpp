@@ -270,6 +270,26 @@ void assign_indexes(const Topology& running, Topology& candidate) {
   }
 }
 
+bool stays(const Topology& before, const Topology& after, const std::string& cube) {
+  const auto old = before.cubes.find(cube);
+  const auto now = after.cubes.find(cube);
+  return old != before.cubes.end() && now != after.cubes.end() && old->second.service == now->second.service &&
+         old->second.hook == now->second.hook;
+}
+
+void assign_uuids(const Topology& running, Topology& candidate, const std::function<std::string()>& fresh) {
+  static const Cube none;
+  for (auto& [cube_name, cube] : candidate.cubes) {
+    if (!cube.uuid.empty()) continue;
+    const Cube& before = stays(running, candidate, cube_name) ? running.cubes.at(cube_name) : none;
+    cube.uuid = before.uuid.empty() ? fresh() : before.uuid;
+    for (auto& [port_name, port] : cube.ports) {
+      const auto same = before.ports.find(port_name);
+      port.uuid = same == before.ports.end() || same->second.uuid.empty() ? fresh() : same->second.uuid;
+    }
+  }
+}
+
 std::optional<Violation> check(const Topology& running, const Topology& candidate, const Devices& devices) {
   if (auto violation = check_limits(running, candidate)) return violation;
   if (auto violation = check_chains(candidate)) return violation;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -27,6 +28,7 @@ enum class Hook { tc, xdp_skb, xdp_drv };
 struct Port {
   std::uint16_t index = 0;  ///< stable for the life of the port, below max_ports
   std::string peer;         ///< "", a network device, or "cube:port"
+  std::string uuid = {};    ///< RFC 4122, for the life of the port
   bool operator==(const Port&) const = default;
 };
 
@@ -45,7 +47,8 @@ struct Cube {
   bool transparent = false;  ///< has no ports: sits in a chain
   bool egress = false;       ///< its packets pass a program of its own on their way out; so do a transparent cube's
   Place place = Place::undecided;
-  std::map<std::string, Port> ports;
+  std::map<std::string, Port> ports = {};
+  std::string uuid = {};  ///< RFC 4122, for the life of the cube
   bool operator==(const Cube&) const = default;
 };
 
@@ -79,6 +82,12 @@ struct PortName {
 
 /// Gives each port of `candidate` an index: that of the port of the same name in `running`, else the lowest free one.
 void assign_indexes(const Topology& running, Topology& candidate);
+
+/// Whether the cube is in both, as a cube of one service on one hook: otherwise it is another one by the same name.
+[[nodiscard]] bool stays(const Topology& before, const Topology& after, const std::string& cube);
+
+/// Gives each cube of `candidate` without a UUID, and its ports, one: that which it has in `running`, else a fresh one.
+void assign_uuids(const Topology& running, Topology& candidate, const std::function<std::string()>& fresh);
 
 /// Refuses what must not be. Only what differs from `running` is judged against `devices`, so that a device that
 /// vanished does not block unrelated changes.

@@ -61,13 +61,13 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """polycubed in the host namespace of a Lab."""
 
-    def __init__(self, lab, *options, clean=True, services=(), remote=False, prefix=BUILD):
+    def __init__(self, lab, *options, clean=True, services=(), remote=False, prefix=BUILD, state=None):
         self.lab = lab
         self.polycubed = prefix / "bin/polycubed"
         self.polycubectl = prefix / "bin/polycubectl"
         self.folder = Path(tempfile.mkdtemp(prefix="d", dir=lab.folder))
         self.socket = self.folder / "s"
-        self.state = self.folder / "state"
+        self.state = state or self.folder / "state"
         self.log = self.folder / "log"
         self.options = [*options, *(["--clean-on-exit"] if clean else []),
                         *(word for folder in services for word in ("--services-dir", str(folder)))]

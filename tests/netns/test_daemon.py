@@ -145,7 +145,7 @@ def test_killed_in_the_middle_of_transactions(lab, hook):
     a, b, c, d = (lab.station(name) for name in "abcd")
     a.neighbours(b)
     b.neighbours(a)
-    daemon = lab.daemon()
+    daemon = lab.daemon("--transient")
     empty = daemon.configuration()[0]
     into, out = (datastore(**services) for services in inserted(hook))
     bridge = {**ports_value("br", p1=c.port, p2=d.port, p3="hw2:p1"), "type": hook}

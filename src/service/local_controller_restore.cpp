@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What outlives the daemon: saving the configuration, and beginning with that which was saved.
+#include "base/log.h"
+#include "model/flat_changes.h"
+#include "service/local_controller.h"
+
+namespace polycube::service {
+
+namespace {
+
+using Chains = std::map<std::string, std::vector<std::string>>;
+
+std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>> differences(const Chains& before,
+                                                                                                 const Chains& after) {
+  std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>> different;
+  for (const auto& [parent, cubes] : before) different[parent].first = cubes;
+  for (const auto& [parent, cubes] : after) different[parent].second = cubes;
+  std::erase_if(different, [](const auto& chain) { return chain.second.first == chain.second.second; });
+  return different;
+}
+
+}  // namespace
+
+Result<> LocalController::save(const model::Candidate& candidate, const topology::Topology& after) {
+  if (!store_) return {};
+  Commit commit;
+  commit.time = std::chrono::system_clock::now();
+  for (const auto& [id, change] : candidate.changes)
+    commit.changes[id] = model::flat_changes(change.before.get(), change.after.get(), model::Leaf::set);
+  commit.chains = differences(topology_.chains, after.chains);
+  return store_->save(commit, after);
+}
+
+Result<> LocalController::restore(const std::map<model::CubeId, control::Changes>& cubes,
+                                  const topology::Topology& known) {
+  PCN_ASSIGN(std::string body, model::datastore_body(*schema(), cubes));
+  PCN_ASSIGN(model::Candidate candidate,
+             datastore_.edit(model::Edit{model::Method::post, "", std::move(body), model::Format::xml}));
+  return commit(candidate, {}, &known);
+}
+
+// All at once, or else one by one, so that one that cannot run any more does not keep down the others.
+Result<> LocalController::restore() {
+  if (options_.state_file.empty()) return {};
+  PCN_ASSIGN(store_, Store::open(options_.state_file));
+  PCN_ASSIGN(const StoredConfiguration stored, store_->read());
+  if (stored.cubes.empty()) return {};
+  if (options_.clean) {
+    Commit commit;
+    commit.time = std::chrono::system_clock::now();
+    commit.comment = "polycubed --clean";
+    for (const auto& [id, instances] : stored.cubes) commit.changes[id] = model::reversed(instances);
+    commit.chains = differences(stored.topology.chains, {});
+    return store_->save(commit, {});
+  }
+  if (auto all = restore(stored.cubes, stored.topology); all) return all;
+  for (const auto& cube : stored.cubes) {
+    auto done = restore({cube}, stored.topology);
+    if (done) continue;
+    not_restored_[cube.first] = done.error().message;
+    log::critical("cube {} ({}) cannot be restored and is not running; what was saved of it is kept: {}",
+                  cube.first.name, cube.first.service, done.error().message);
+  }
+  return {};
+}
+
+}  // namespace polycube::service

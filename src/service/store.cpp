@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/store.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+
+namespace polycube::service {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr int application = 0x50636e31;  // "Pcn1": in the file's header, so that it is known for what it is
+constexpr int version = 1;               // of the tables below
+
+// Keys and leaves are JSON: they are read and written whole, never searched.
+constexpr const char* tables = R"(
+CREATE TABLE cube (name TEXT PRIMARY KEY, service TEXT NOT NULL, hook TEXT NOT NULL, uuid TEXT NOT NULL);
+CREATE TABLE port (cube TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, uuid TEXT NOT NULL,
+                   PRIMARY KEY (cube, name));
+CREATE TABLE instance (id INTEGER PRIMARY KEY, cube TEXT NOT NULL, node TEXT NOT NULL, keys TEXT NOT NULL,
+                       leaves TEXT NOT NULL, UNIQUE (cube, node, keys));
+CREATE TABLE chain (parent TEXT PRIMARY KEY, cubes TEXT NOT NULL);
+CREATE TABLE history (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, author TEXT NOT NULL,
+                      comment TEXT NOT NULL, chains TEXT NOT NULL);
+CREATE TABLE change (history INTEGER NOT NULL, id INTEGER PRIMARY KEY, cube TEXT NOT NULL, service TEXT NOT NULL,
+                     node TEXT NOT NULL, keys TEXT NOT NULL, before TEXT, after TEXT);
+CREATE INDEX change_of ON change (history);
+)";
+
+std::optional<control::Leaves> leaves_from(const std::optional<std::string>& text) {
+  return text ? std::optional(json::parse(*text).get<control::Leaves>()) : std::nullopt;
+}
+
+std::optional<std::string> text_of(const std::optional<control::Leaves>& leaves) {
+  return leaves ? std::optional(json(*leaves).dump()) : std::nullopt;
+}
+
+}  // namespace
+
+/// One SQL statement, with its values and rows.
+class Store::Statement {
+ public:
+  Statement(Store& store, const char* sql) : store_(store) {
+    status_ = sqlite3_prepare_v2(store.database_, sql, -1, &statement_, nullptr);
+  }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement() { sqlite3_finalize(statement_); }
+
+  Statement& bind(const std::string& text) {
+    keep(sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT));
+    return *this;
+  }
+  Statement& bind(const std::optional<std::string>& text) {
+    if (text) return bind(*text);
+    keep(sqlite3_bind_null(statement_, ++bound_));
+    return *this;
+  }
+  Statement& bind(std::int64_t number) {
+    keep(sqlite3_bind_int64(statement_, ++bound_, number));
+    return *this;
+  }
+
+  /// The next row, until it returns false.
+  [[nodiscard]] Result<bool> step() {
+    if (status_ == SQLITE_OK) status_ = sqlite3_step(statement_);
+    if (status_ == SQLITE_ROW) {
+      status_ = SQLITE_OK;
+      column_ = 0;
+      return true;
+    }
+    if (status_ == SQLITE_DONE) return false;
+    return store_.failure();
+  }
+  /// To the end; then it can be bound and run again.
+  [[nodiscard]] Result<> run() {
+    for (;;) {
+      PCN_ASSIGN(const bool more, step());
+      if (!more) break;
+    }
+    status_ = sqlite3_reset(statement_);
+    bound_ = 0;
+    return {};
+  }
+
+  std::string text() { return optional_text().value_or(""); }
+  std::optional<std::string> optional_text() {
+    const int column = column_++;
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    if (bytes == nullptr) return std::nullopt;
+    return std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  }
+  std::int64_t number() { return sqlite3_column_int64(statement_, column_++); }
+
+ private:
+  void keep(int status) {
+    if (status_ == SQLITE_OK) status_ = status;
+  }
+  Store& store_;
+  sqlite3_stmt* statement_ = nullptr;
+  int status_ = SQLITE_OK;
+  int bound_ = 0;
+  int column_ = 0;
+};
+
+// ---- the file --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Under a name that tells when; with what belongs to it.
+Result<> put_aside(const fs::path& file) {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char stamp[32];
+  std::strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &utc);
+  std::string name = fmt::format("{}.unusable-{}", file.string(), stamp);
+  for (int number = 2; fs::exists(name); number++)
+    name = fmt::format("{}.unusable-{}-{}", file.string(), stamp, number);
+  for (const char* part : {"-wal", "-shm", ""}) {
+    std::error_code error;
+    if (!fs::exists(file.string() + part)) continue;
+    fs::rename(file.string() + part, name + part, error);
+    if (error) return fail(ErrorCode::system, "cannot rename {}{}: {}", file.string(), part, error.message());
+  }
+  log::error("the file is kept as {}; the configuration begins empty", name);
+  return {};
+}
+
+bool means_unusable(const Error& error) { return error.code == ErrorCode::invalid_value; }
+
+}  // namespace
+
+tl::unexpected<Error> Store::failure() const {
+  const int status = sqlite3_errcode(database_);
+  const std::string& file = file_;
+  switch (status & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return fail(ErrorCode::invalid_value, "{} is damaged: {}", file, sqlite3_errmsg(database_));
+    case SQLITE_FULL:
+      return fail(ErrorCode::system, "{} cannot be written, the disk is full: make room and try again", file);
+    case SQLITE_READONLY: return fail(ErrorCode::system, "{} cannot be written, the file system is read-only", file);
+    default: return fail(ErrorCode::system, "{}: {}", file, sqlite3_errmsg(database_));
+  }
+}
+
+Result<> Store::run(const std::string& sql) {
+  return sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK ? Result<>() : failure();
+}
+
+// What it finds there is ours, whole, and of a version that is understood.
+Result<> Store::check() {
+  const auto number = [&](const char* pragma) -> Result<std::int64_t> {
+    Statement statement(*this, pragma);
+    PCN_ASSIGN(const bool row, statement.step());
+    return row ? statement.number() : 0;
+  };
+  const std::string& file = file_;
+  PCN_ASSIGN(const std::int64_t owner, number("PRAGMA application_id"));
+  PCN_ASSIGN(const std::int64_t things, number("SELECT count(*) FROM sqlite_schema"));
+  if (owner == 0 && things == 0)
+    return run(fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={}; {} COMMIT", application,
+                           version, tables));
+  if (owner != application) return fail(ErrorCode::invalid_value, "{} is not a configuration of polycubed", file);
+  PCN_ASSIGN(const std::int64_t found, number("PRAGMA user_version"));
+  if (found != version)
+    return fail(ErrorCode::invalid_value,
+                "{} is of version {}, written by another polycubed; this one knows version {}", file, found, version);
+  Statement quick(*this, "PRAGMA quick_check(1)");
+  PCN_ASSIGN(const bool row, quick.step());
+  const std::string answer = row ? quick.text() : "no answer";
+  if (answer != "ok") return fail(ErrorCode::invalid_value, "{} is damaged: {}", file, answer);
+  return {};
+}
+
+Result<std::unique_ptr<Store>> Store::try_open(const fs::path& file) {
+  sqlite3* database = nullptr;
+  const mode_t before = umask(0077);
+  const int status = sqlite3_open_v2(file.c_str(), &database,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<Store> store(new Store(database, file));
+  const auto prepare = [&]() -> Result<> {
+    if (status != SQLITE_OK) return store->failure();
+    (void)sqlite3_extended_result_codes(database, 1);
+    // Whoever has the state folder is alone; committing is appending to the log, and one fsync.
+    PCN_TRY(store->run("PRAGMA locking_mode=EXCLUSIVE"));
+    PCN_TRY(store->check());
+    PCN_TRY(store->run("PRAGMA journal_mode=WAL"));
+    return store->run("PRAGMA synchronous=FULL");
+  };
+  const auto done = prepare();
+  umask(before);
+  if (!done) return tl::unexpected<Error>(done.error());
+  return store;
+}
+
+Result<std::unique_ptr<Store>> Store::open(const fs::path& file) {
+  auto store = try_open(file);
+  if (store) {
+    auto readable = (*store)->read();
+    if (readable) return store;
+    store = tl::unexpected<Error>(readable.error());
+  }
+  if (!means_unusable(store.error())) return fail_with(store.error(), "cannot open the saved configuration");
+  log::error("{}", store.error().message);
+  PCN_TRY(put_aside(file));
+  return try_open(file);
+}
+
+Store::~Store() { sqlite3_close(database_); }
+
+// ---- reading ---------------------------------------------------------------------------------------------------------
+
+Result<StoredConfiguration> Store::read() try {
+  StoredConfiguration stored;
+  std::map<std::string, control::Changes*> by_name;
+  Statement cubes(*this, "SELECT name, service, hook, uuid FROM cube");
+  for (;;) {
+    PCN_ASSIGN(const bool more, cubes.step());
+    if (!more) break;
+    const std::string name = cubes.text();
+    topology::Cube& cube = stored.topology.cubes[name];
+    cube.service = cubes.text();
+    PCN_ASSIGN(cube.hook, topology::parse_hook(cubes.text()));
+    cube.uuid = cubes.text();
+    by_name[name] = &stored.cubes[{cube.service, name}];
+  }
+  Statement ports(*this, "SELECT cube, name, number, uuid FROM port");
+  for (;;) {
+    PCN_ASSIGN(const bool more, ports.step());
+    if (!more) break;
+    const std::string cube = ports.text();
+    const std::string name = ports.text();
+    topology::Port& port = stored.topology.cubes[cube].ports[name];
+    port.index = static_cast<std::uint16_t>(ports.number());
+    port.uuid = ports.text();
+  }
+  Statement instances(*this, "SELECT cube, node, keys, leaves FROM instance ORDER BY id");
+  for (;;) {
+    PCN_ASSIGN(const bool more, instances.step());
+    if (!more) break;
+    const auto cube = by_name.find(instances.text());
+    if (cube == by_name.end())
+      return fail(ErrorCode::invalid_value, "the saved configuration is damaged: a node of no cube");
+    control::Change& change = cube->second->emplace_back();
+    change.node = instances.text();
+    change.keys = json::parse(instances.text()).get<std::vector<std::string>>();
+    change.after = leaves_from(instances.text());
+  }
+  Statement chains(*this, "SELECT parent, cubes FROM chain");
+  for (;;) {
+    PCN_ASSIGN(const bool more, chains.step());
+    if (!more) break;
+    const std::string parent = chains.text();
+    stored.topology.chains[parent] = json::parse(chains.text()).get<std::vector<std::string>>();
+  }
+  return stored;
+} catch (const json::exception& damaged) {
+  return fail(ErrorCode::invalid_value, "the saved configuration is damaged: {}", damaged.what());
+}
+
+Result<std::vector<Commit>> Store::history(std::size_t count) try {
+  std::vector<Commit> commits;
+  Statement found(*this, "SELECT number, time, author, comment, chains FROM history ORDER BY number DESC LIMIT ?");
+  found.bind(static_cast<std::int64_t>(count));
+  for (;;) {
+    PCN_ASSIGN(const bool more, found.step());
+    if (!more) break;
+    Commit& commit = commits.emplace_back();
+    commit.number = found.number();
+    commit.time = std::chrono::system_clock::time_point(std::chrono::milliseconds(found.number()));
+    commit.author = found.text();
+    commit.comment = found.text();
+    json::parse(found.text()).get_to(commit.chains);
+    Statement changes(*this, "SELECT cube, service, node, keys, before, after FROM change WHERE history=? ORDER BY id");
+    changes.bind(commit.number);
+    for (;;) {
+      PCN_ASSIGN(const bool one_more, changes.step());
+      if (!one_more) break;
+      const std::string cube = changes.text();
+      control::Change& change = commit.changes[{changes.text(), cube}].emplace_back();
+      change.node = changes.text();
+      change.keys = json::parse(changes.text()).get<std::vector<std::string>>();
+      change.before = leaves_from(changes.optional_text());
+      change.after = leaves_from(changes.optional_text());
+    }
+  }
+  return commits;
+} catch (const json::exception& damaged) {
+  return fail(ErrorCode::invalid_value, "the saved history is damaged: {}", damaged.what());
+}
+
+// ---- writing ---------------------------------------------------------------------------------------------------------
+
+Result<> Store::save_cube(const model::CubeId& id, const control::Changes& changes, const topology::Topology& after) {
+  const auto forget = [&](const char* sql) { return Statement(*this, sql).bind(id.name).run(); };
+  const bool whole = std::any_of(changes.begin(), changes.end(), [](const auto& change) {
+    return change.node.empty() && !(change.before && change.after);
+  });
+  if (whole) PCN_TRY(forget("DELETE FROM instance WHERE cube=?"));  // deleted, or made anew
+  PCN_TRY(forget("DELETE FROM port WHERE cube=?"));
+  const auto cube = after.cubes.find(id.name);
+  if (cube == after.cubes.end() || cube->second.service != id.service) return forget("DELETE FROM cube WHERE name=?");
+  PCN_TRY(Statement(*this, "INSERT OR REPLACE INTO cube VALUES (?, ?, ?, ?)")
+              .bind(id.name)
+              .bind(id.service)
+              .bind(std::string(topology::to_string(cube->second.hook)))
+              .bind(cube->second.uuid)
+              .run());
+  Statement port(*this, "INSERT INTO port VALUES (?, ?, ?, ?)");
+  for (const auto& [name, value] : cube->second.ports)
+    PCN_TRY(port.bind(id.name).bind(name).bind(std::int64_t{value.index}).bind(value.uuid).run());
+  Statement write(*this,
+                  "INSERT INTO instance (cube, node, keys, leaves) VALUES (?, ?, ?, ?) "
+                  "ON CONFLICT (cube, node, keys) DO UPDATE SET leaves=excluded.leaves");
+  Statement remove(*this, "DELETE FROM instance WHERE cube=? AND node=? AND keys=?");
+  for (const control::Change& change : changes) {
+    const std::string keys = json(change.keys).dump();
+    if (change.after)
+      PCN_TRY(write.bind(id.name).bind(change.node).bind(keys).bind(json(*change.after).dump()).run());
+    else if (!whole)
+      PCN_TRY(remove.bind(id.name).bind(change.node).bind(keys).run());
+  }
+  return {};
+}
+
+Result<> Store::save_commit(const Commit& commit) {
+  const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(commit.time.time_since_epoch()).count();
+  PCN_TRY(Statement(*this, "INSERT INTO history (time, author, comment, chains) VALUES (?, ?, ?, ?)")
+              .bind(std::int64_t{time})
+              .bind(commit.author)
+              .bind(commit.comment)
+              .bind(json(commit.chains).dump())
+              .run());
+  const std::int64_t number = sqlite3_last_insert_rowid(database_);
+  Statement write(
+      *this, "INSERT INTO change (history, cube, service, node, keys, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)");
+  for (const auto& [id, changes] : commit.changes)
+    for (const control::Change& change : changes)
+      PCN_TRY(write.bind(number)
+                  .bind(id.name)
+                  .bind(id.service)
+                  .bind(change.node)
+                  .bind(json(change.keys).dump())
+                  .bind(text_of(change.before))
+                  .bind(text_of(change.after))
+                  .run());
+  PCN_TRY(Statement(*this, "DELETE FROM change WHERE history<=?").bind(number - kept_commits).run());
+  return Statement(*this, "DELETE FROM history WHERE number<=?").bind(number - kept_commits).run();
+}
+
+Result<> Store::save(const Commit& commit, const topology::Topology& after) {
+  const auto write = [&]() -> Result<> {
+    PCN_TRY(run("BEGIN IMMEDIATE"));
+    // Deleted ones first: another service may have a cube by the same name now.
+    for (const bool deleted : {true, false})
+      for (const auto& [id, changes] : commit.changes) {
+        const auto cube = after.cubes.find(id.name);
+        const bool gone = cube == after.cubes.end() || cube->second.service != id.service;
+        if (gone == deleted) PCN_TRY(save_cube(id, changes, after));
+      }
+    for (const auto& [parent, sides] : commit.chains) {
+      PCN_TRY(Statement(*this, "DELETE FROM chain WHERE parent=?").bind(parent).run());
+      if (!sides.second.empty())
+        PCN_TRY(Statement(*this, "INSERT INTO chain VALUES (?, ?)").bind(parent).bind(json(sides.second).dump()).run());
+    }
+    PCN_TRY(save_commit(commit));
+    return run("COMMIT");
+  };
+  auto done = write();
+  if (done) return done;
+  if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK");
+  return fail_with(done.error(), "the change cannot be saved");
+}
+
+}  // namespace polycube::service

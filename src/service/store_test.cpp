@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/store.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+
+namespace polycube::service {
+namespace {
+
+using control::Change;
+using control::Changes;
+using control::Leaves;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StoreTest() {
+    char name[] = "/tmp/polycube-store-XXXXXX";
+    folder = mkdtemp(name);
+    open();
+  }
+  ~StoreTest() override { std::filesystem::remove_all(folder); }
+
+  void open() {
+    store.reset();
+    auto opened = Store::open(folder / "c.db");
+    ASSERT_TRUE(opened) << opened.error().message;
+    store = std::move(*opened);
+  }
+
+  void save(std::map<model::CubeId, Changes> changes, const std::string& comment = {}) {
+    Commit commit;
+    commit.time = std::chrono::system_clock::time_point(std::chrono::milliseconds(1'700'000'000'123));
+    commit.author = "root";
+    commit.comment = comment;
+    commit.changes = std::move(changes);
+    const auto saved = store->save(commit, topology);
+    ASSERT_TRUE(saved) << saved.error().message;
+  }
+
+  /// The instances of a cube in a text of their own, after the file was opened anew.
+  std::string saved(const model::CubeId& id) {
+    open();
+    const auto found = store->read();
+    if (!found || !found->cubes.contains(id)) return "-";
+    std::string text;
+    for (const Change& change : found->cubes.at(id)) {
+      text += fmt::format("{}[{}]", change.node, fmt::join(change.keys, ","));
+      for (const auto& [name, value] : *change.after) text += fmt::format(" {}={}", name, value);
+      text += ";";
+    }
+    return text;
+  }
+
+  std::filesystem::path folder;
+  std::unique_ptr<Store> store;
+  topology::Topology topology;
+};
+
+const model::CubeId r1{"router", "r1"};
+
+TEST_F(StoreTest, KeepsInstancesByNodeAndKeys) {
+  topology.cubes["r1"] = {.service = "router", .hook = topology::Hook::xdp_drv, .log_level = "INFO", .uuid = "u1"};
+  topology.cubes["r1"].ports["p'1"] = {.index = 5, .peer = "x", .uuid = "u2"};
+  save({{r1, {{"", {}, {}, Leaves{{"type", "XDP_DRV"}}}, {"ports", {"p'1"}, {}, Leaves{{"ip", "::1\"\n"}}}}}});
+  EXPECT_EQ(saved(r1), "[] type=XDP_DRV;ports[p'1] ip=::1\"\n;");
+  save({{r1, {{"route", {"a", "b"}, {}, Leaves{}}, {"ports", {"p'1"}, Leaves{}, Leaves{{"ip", "2"}}}}}});
+  EXPECT_EQ(saved(r1), "[] type=XDP_DRV;ports[p'1] ip=2;route[a,b];");
+  save({{r1, {{"route", {"a", "b"}, Leaves{}, {}}}}});
+  EXPECT_EQ(saved(r1), "[] type=XDP_DRV;ports[p'1] ip=2;");
+  const auto found = store->read();
+  EXPECT_EQ(found->topology.cubes.at("r1").uuid, "u1");
+  EXPECT_EQ(found->topology.cubes.at("r1").hook, topology::Hook::xdp_drv);
+  EXPECT_EQ(found->topology.cubes.at("r1").ports.at("p'1").index, 5);
+  EXPECT_EQ(found->topology.cubes.at("r1").ports.at("p'1").uuid, "u2");
+  topology.cubes.clear();
+  save({{r1, {{"ports", {"p'1"}, Leaves{}, {}}, {"", {}, Leaves{}, {}}}}});
+  EXPECT_EQ(saved(r1), "-");
+  EXPECT_TRUE(store->read()->topology.cubes.empty());
+}
+
+TEST_F(StoreTest, ACubeMayBeMadeAnewByAnotherService) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  save({{r1, {{"", {}, {}, Leaves{{"x", "1"}}}}}});
+  topology.cubes["r1"] = {.service = "bridge", .log_level = "INFO"};
+  // In this order both are written and deleted.
+  save({{{"bridge", "r1"}, {{"", {}, {}, Leaves{{"y", "2"}}}}}, {r1, {{"", {}, Leaves{{"x", "1"}}, {}}}}});
+  EXPECT_EQ(saved(r1), "-");
+  EXPECT_EQ(saved({"bridge", "r1"}), "[] y=2;");
+}
+
+TEST_F(StoreTest, TellsWhatWasDone) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  save({{r1, {{"", {}, {}, Leaves{}}}}}, "first");
+  save({{r1, {{"ports", {"p1"}, {}, Leaves{{"peer", "x"}}}}}}, "second");
+  open();
+  const auto history = store->history(5);
+  ASSERT_TRUE(history) << history.error().message;
+  ASSERT_EQ(history->size(), 2U);
+  EXPECT_EQ(history->at(0).comment, "second");
+  EXPECT_EQ(history->at(0).author, "root");
+  EXPECT_EQ(history->at(0).number, 2);
+  EXPECT_EQ(history->at(0).time.time_since_epoch(), std::chrono::milliseconds(1'700'000'000'123));
+  EXPECT_EQ(history->at(0).changes.at(r1), (Changes{{"ports", {"p1"}, {}, Leaves{{"peer", "x"}}}}));
+  EXPECT_EQ(history->at(1).comment, "first");
+  EXPECT_EQ(store->history(1)->size(), 1U);
+}
+
+TEST_F(StoreTest, ForgetsOldHistory) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  save({{r1, {{"", {}, {}, Leaves{}}}}});
+  store.reset();
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((folder / "c.db").c_str(), &database), SQLITE_OK);
+  const std::string sql = fmt::format("UPDATE sqlite_sequence SET seq={}", Store::kept_commits);
+  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  open();
+  save({{r1, {{"", {}, {}, Leaves{}}}}});
+  const auto history = store->history(10);
+  ASSERT_TRUE(history);
+  ASSERT_EQ(history->size(), 1U);
+  EXPECT_EQ(history->back().number, Store::kept_commits + 1);
+}
+
+TEST_F(StoreTest, KeepsChains) {
+  Commit commit;
+  commit.chains["br1:p1"] = {{}, {"t1", "t2"}};
+  ASSERT_TRUE(store->save(commit, topology));
+  open();
+  EXPECT_EQ(store->read()->topology.chains.at("br1:p1"), (std::vector<std::string>{"t1", "t2"}));
+  commit.chains["br1:p1"] = {{"t1", "t2"}, {}};
+  ASSERT_TRUE(store->save(commit, topology));
+  EXPECT_TRUE(store->read()->topology.chains.empty());
+}
+
+TEST_F(StoreTest, AFolderThatIsNotThereIsAnError) {
+  const auto refused = Store::open(folder / "no/c.db");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("unable to open"), std::string::npos) << refused.error().message;
+}
+
+}  // namespace
+}  // namespace polycube::service
