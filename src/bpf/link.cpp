@@ -2,10 +2,12 @@
 #include "bpf/link.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -67,11 +69,32 @@ Result<> Link::replace(const Program& program) const {
   return {};
 }
 
-bool Link::attached() const {
+namespace {
+
+// The index is where tcx has its own; the kernel clears both when the device goes.
+bpf_link_info info_of(const Link& link) {
   bpf_link_info info{};
   __u32 size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(fd(), &info, &size) < 0) return false;
-  return info.xdp.ifindex != 0;  // where tcx has its own; the kernel clears both when the device goes
+  if (bpf_obj_get_info_by_fd(link.fd(), &info, &size) < 0) info = {};
+  return info;
+}
+
+}  // namespace
+
+bool Link::attached() const { return device() != 0; }
+
+int Link::device() const { return static_cast<int>(info_of(*this).xdp.ifindex); }
+
+bool Link::is_at(int device, AttachPoint point) const {
+  const bpf_link_info info = info_of(*this);
+  if (static_cast<int>(info.xdp.ifindex) != device) return false;
+  if (point == AttachPoint::tcx_ingress || point == AttachPoint::tcx_egress) {
+    const auto ids = attached_programs(device, point);
+    return ids && std::find(ids->begin(), ids->end(), info.prog_id) != ids->end();
+  }
+  __u32 id = 0;
+  const auto flags = static_cast<int>(point_of(point).flags);
+  return bpf_xdp_query_id(device, flags, &id) == 0 && id == info.prog_id;
 }
 
 Result<std::vector<std::uint32_t>> attached_programs(int device, AttachPoint point) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,13 @@ class Link {
   [[nodiscard]] Result<> replace(const Program& program) const;
   /// Whether the device is still the one it was attached to: false once that is gone, even when another has its index.
   [[nodiscard]] bool attached() const;
+  /// Whether it is at this point of this device of the network namespace that the calling thread is in.
+  [[nodiscard]] bool is_at(int device, AttachPoint point) const;
+  /// Interface index of its device, 0 once that is gone.
+  [[nodiscard]] int device() const;
 
  private:
+  friend Result<Link> open_pinned_link(const std::filesystem::path& path);
   explicit Link(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
 };

@@ -42,6 +42,8 @@ class Map {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const MapInfo& info() const { return info_; }
+  /// For messages: the kernel knows 15 characters of its name.
+  void rename(std::string name) { info_.name = std::move(name); }
   [[nodiscard]] bool per_cpu() const;
   [[nodiscard]] bool is_array() const;  ///< every element always exists and cannot be deleted
   /// Size of what lookup() returns: value_size, or all CPUs' values.

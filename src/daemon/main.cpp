@@ -67,6 +67,8 @@ Result<> run(Options options) {
                   .service_dirs = options.service_dirs,
                   .remote_dir = options.state_dir / "services",
                   .state_file = options.transient ? fs::path() : options.state_dir / "configuration.db",
+                  .pin_dir = options.transient ? fs::path() : options.pin_dir,
+                  .leave_running = !options.transient && !options.clean_on_exit,
                   .clean = options.clean,
                   .version = POLYCUBE_VERSION}));
   remote::Server services(*controller);

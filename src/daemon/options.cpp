@@ -72,6 +72,7 @@ const std::map<std::string, Setter>& settings() {
          o.service_dirs.emplace_back(v);
          return !v.empty();
        }},
+      {"pin-dir", path_setting<&Options::pin_dir>},
       {"services-socket", path_setting<&Options::services_socket>},
       {"services-listen",
        [](Options& o, const std::string& v) {
@@ -130,6 +131,9 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   bool version = false;
   app.add_option("--socket", options.socket, "Unix socket of the API")->capture_default_str();
   app.add_option("--state-dir", options.state_dir, "folder of the daemon's own files")->capture_default_str();
+  app.add_option("--pin-dir", options.pin_dir,
+                 "folder of the BPF file system for what runs on while there is no daemon")
+      ->capture_default_str();
   CLI::Option* config =
       app.add_option("--config,--configfile", options.config, "configuration file (lines 'name: value')");
   config->capture_default_str();

@@ -15,6 +15,7 @@ namespace polycube::daemon {
 struct Options {
   std::filesystem::path socket = "/run/polycube/polycubed.sock";
   std::filesystem::path state_dir = "/var/lib/polycube";
+  std::filesystem::path pin_dir = "/sys/fs/bpf/polycube";
   std::filesystem::path config = "/etc/polycube/polycubed.conf";
   std::string log_level = "info";
   std::string listen;  ///< "address:port" on the loopback, or empty

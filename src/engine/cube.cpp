@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cube.h"
 
+#include <cctype>
 #include <cstddef>
 #include <cstring>
+
+#include "engine/table_migration.h"
 
 namespace polycube::engine {
 
@@ -70,9 +73,9 @@ struct Cube::Loading {
 };
 
 Result<std::unique_ptr<Cube>> Cube::create(const Surroundings& surroundings, const std::string& name,
-                                           const Package& package, topology::Hook hook) {
+                                           const Package& package, topology::Hook hook, const std::string& uuid) {
   PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(surroundings.panel));
-  std::unique_ptr<Cube> cube(new Cube(surroundings, std::move(slot), name, package, hook));
+  std::unique_ptr<Cube> cube(new Cube(surroundings, std::move(slot), name, package, hook, uuid));
   const bool xdp = family_of(hook) == Family::xdp;
   if (xdp && package.floods()) PCN_TRY(allocate(cube->flood_slot_, surroundings.tc_panel));
   if (package.sends()) PCN_TRY(allocate(cube->out_slot_, surroundings.panel));
@@ -148,17 +151,34 @@ Result<bpf::LoadedObject> Cube::load_object(Loading& loading, Family family, bpf
   const bool other_hook = family != family_of(hook_);
   options.maps = (other_hook ? tc_panel_ : panel_)->shared_maps();
   auto& tables = loading.microcube.tables;
+  std::map<std::string, bpf::Map> taken;          // of a daemon before
+  std::map<std::string, bpf::KnownMap> outdated;  // the same, declared otherwise now
   for (const auto& [name, use] : tables)
     if (is_section(name)) options.maps.emplace(name, use->table()->map().fd());
   for (const auto& [name, info] : object.maps()) {
     if (options.maps.contains(name)) continue;
-    PCN_ASSIGN(const std::shared_ptr<Table> table, find_table(loading, object, framework_key(name, other_hook), name));
-    if (table == nullptr) continue;
+    const std::string key = framework_key(name, other_hook);
+    PCN_ASSIGN(const std::shared_ptr<Table> table, find_table(loading, object, key, name));
+    if (table == nullptr) {
+      PCN_ASSIGN(std::optional<bpf::KnownMap> left, find_left_table(loading, object, key, name));
+      if (!left) continue;
+      const TableShape shape{left->map.info(), left->key, left->value};
+      if (shape == shape_of(object, name)) {
+        options.maps.emplace(name, left->map.fd());
+        left->map.rename(name);
+        taken.emplace(name, std::move(left->map));
+      } else {
+        outdated.emplace(name, std::move(*left));
+      }
+      continue;
+    }
     options.maps.emplace(name, table->map().fd());
     if (!is_frameworks(name) && !tables.contains(name))
       tables.emplace(name, std::make_shared<const TableUse>(table, user(loading.id)));
   }
   PCN_ASSIGN(bpf::LoadedObject loaded, object.load(options));
+  for (const auto& [name, old] : outdated) migrate(old, loaded.maps.at(name), shape_of(object, name), user(loading.id));
+  loaded.maps.merge(taken);
   PCN_TRY(keep_tables(loading, object, family, std::exchange(loaded.maps, {})));
   for (const auto& [name, use] : tables)
     if (const auto set = tables.find(rule_set_name(name)); set != tables.end() && use->table()->rule_set() == nullptr) {
@@ -174,9 +194,15 @@ Result<> Cube::keep_tables(Loading& loading, const bpf::ObjectFile& object, Fami
                            std::map<std::string, bpf::Map> created) const {
   for (auto& [name, map] : created) {
     TableShape shape = is_section(name) ? TableShape{map.info(), {}, {}} : shape_of(object, name);
-    const auto table = std::make_shared<Table>(std::move(map), std::move(shape));
+    const std::string key = framework_key(name, family != family_of(hook_));
+    Pin pin;
+    if (pins_ != nullptr) {
+      PCN_ASSIGN(const std::string pin_name, this->pin_name(loading, object, key, name));
+      PCN_ASSIGN(pin, pins_->pin(map.fd(), pin_name));
+    }
+    const auto table = std::make_shared<Table>(std::move(map), std::move(shape), std::move(pin));
     if (is_frameworks(name)) {
-      loading.framework.emplace(framework_key(name, family != family_of(hook_)), table);
+      loading.framework.emplace(key, table);
       continue;
     }
     loading.microcube.tables[name] = std::make_shared<const TableUse>(table, user(loading.id));
@@ -185,6 +211,64 @@ Result<> Cube::keep_tables(Loading& loading, const bpf::ObjectFile& object, Fami
     if (scope.kind != TableScope::Kind::program) loading.shared.push_back({std::move(scope), name, table});
   }
   return {};
+}
+
+// ---- tables that outlive the daemon ----------------------------------------------------------------------------------
+
+namespace {
+
+// As one word of a pin's name.
+std::string word(const std::string& text) {
+  std::string escaped;
+  for (const char c : text)
+    escaped += std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-'
+                   ? std::string(1, c)
+                   : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  return escaped;
+}
+
+// Whether what is in it is worth more than what a new one would hold: not in those that lead to programs, devices and
+// sets of rules, which are made anew, nor in variables of programs.
+bool outlives_daemons(const bpf::ObjectFile& object, const std::string& table) {
+  if (is_section(table) || object.maps().contains(rule_set_name(table))) return false;
+  switch (object.maps().at(table).type) {
+    case BPF_MAP_TYPE_PROG_ARRAY:
+    case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+    case BPF_MAP_TYPE_HASH_OF_MAPS:
+    case BPF_MAP_TYPE_DEVMAP:
+    case BPF_MAP_TYPE_DEVMAP_HASH:
+    case BPF_MAP_TYPE_CPUMAP:
+    case BPF_MAP_TYPE_XSKMAP: return false;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+Result<std::string> Cube::pin_name(const Loading& loading, const bpf::ObjectFile& object, const std::string& key,
+                                   const std::string& name) const {
+  if (is_frameworks(name)) return fmt::format("tables/{}/framework/{}", uuid_, word(key));
+  TableScope scope;
+  if (!is_section(name)) {
+    PCN_ASSIGN(scope, scope_of(object, name));
+  }
+  const char* direction = loading.id.direction == topology::Direction::egress ? "egress" : "ingress";
+  switch (scope.kind) {
+    case TableScope::Kind::program:
+      return fmt::format("tables/{}/{}-{}/{}", uuid_, direction, loading.id.index, word(name));
+    case TableScope::Kind::cube: return fmt::format("tables/{}/cube/{}", uuid_, word(name));
+    case TableScope::Kind::space: return fmt::format("tables/spaces/{}/{}", word(scope.space), word(name));
+    case TableScope::Kind::everyone: return fmt::format("tables/public/{}", word(name));
+  }
+  return fail(ErrorCode::invalid_value, "table {} has no scope", name);
+}
+
+// What a daemon before left of a table, if it is to be gone on with.
+Result<std::optional<bpf::KnownMap>> Cube::find_left_table(const Loading& loading, const bpf::ObjectFile& object,
+                                                           const std::string& key, const std::string& name) const {
+  if (pins_ == nullptr || !outlives_daemons(object, name)) return std::nullopt;
+  PCN_ASSIGN(const std::string pin, pin_name(loading, object, key, name));
+  return pins_->find_map(pin);
 }
 
 Result<> Cube::load_master(Loading& loading) const {

@@ -95,9 +95,12 @@ class Cube {
     Panel& panel;
     Panel& tc_panel;  ///< of the programs that an XDP cube has on TC, which make copies or meet packets of the host
     SharedTables& tables;
+    Pins* pins;  ///< of what outlives the daemon; null: nothing does
   };
+  /// `uuid`: by which a later daemon finds its tables.
   [[nodiscard]] static Result<std::unique_ptr<Cube>> create(const Surroundings& surroundings, const std::string& name,
-                                                            const Package& package, topology::Hook hook);
+                                                            const Package& package, topology::Hook hook,
+                                                            const std::string& uuid);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const Package& package() const { return *package_; }
@@ -195,8 +198,11 @@ class Cube {
   [[nodiscard]] const CubeConstants& constants() const { return programs_.constants; }
 
  private:
-  Cube(const Surroundings& surroundings, PanelSlot slot, std::string name, const Package& package, topology::Hook hook)
-      : panel_(&surroundings.panel),
+  Cube(const Surroundings& surroundings, PanelSlot slot, std::string name, const Package& package, topology::Hook hook,
+       std::string uuid)
+      : pins_(surroundings.pins),
+        uuid_(std::move(uuid)),
+        panel_(&surroundings.panel),
         tc_panel_(&surroundings.tc_panel),
         shared_(&surroundings.tables),
         slot_(std::move(slot)),
@@ -225,9 +231,19 @@ class Cube {
                                                           const std::string& key, const std::string& name) const;
   [[nodiscard]] Result<> keep_tables(Loading& loading, const bpf::ObjectFile& object, Family family,
                                      std::map<std::string, bpf::Map> created) const;
+  [[nodiscard]] Result<std::optional<bpf::KnownMap>> find_left_table(const Loading& loading,
+                                                                     const bpf::ObjectFile& object,
+                                                                     const std::string& key,
+                                                                     const std::string& name) const;
   [[nodiscard]] Result<Microcube> successor(const MicrocubeId& id, const Code& code) const;
   void adopt(Loading& loading);
 
+  /// By which a table is pinned.
+  [[nodiscard]] Result<std::string> pin_name(const Loading& loading, const bpf::ObjectFile& object,
+                                             const std::string& key, const std::string& name) const;
+
+  Pins* pins_;
+  std::string uuid_;
   Panel* panel_;
   Panel* tc_panel_;
   SharedTables* shared_;  ///< with other cubes

@@ -92,15 +92,26 @@ Result<> lead(Root& root, const Cube& cube, const CubeGate& where) {
 }  // namespace
 
 Engine::~Engine() {
+  if (pins_ && pins_->leaving()) return;
   for (auto& [key, entry] : roots_) entry.root.detach();
   (void)bpf::wait_for_running_programs();
 }
 
-Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& programs) {
+void Engine::leave() {
+  if (pins_) pins_->leave();
+}
+
+Result<> Engine::settle() { return pins_ ? pins_->settle(Injector::remove) : Result<>(); }
+
+Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& programs,
+                                               const std::filesystem::path& pin_dir) {
   std::unique_ptr<Engine> engine(new Engine);
+  if (!pin_dir.empty()) {
+    PCN_ASSIGN(engine->pins_, Pins::open(pin_dir));
+  }
   for (Family family : {Family::tc, Family::xdp}) {
     const std::string suffix = family == Family::tc ? ".tc.o" : ".xdp.o";
-    PCN_ASSIGN(auto panel, Panel::create(family));
+    PCN_ASSIGN(auto panel, Panel::create(family, engine->pins_.get()));
     PCN_ASSIGN(auto root, bpf::ObjectFile::read(programs / ("root" + suffix)));
     PCN_ASSIGN(auto entry, bpf::ObjectFile::read(programs / ("entry" + suffix)));
     PCN_ASSIGN(auto injector, bpf::ObjectFile::read(programs / ("injector" + suffix)));
@@ -159,7 +170,7 @@ Result<Outlet> Engine::outlet(const std::string& cube) const {
 
 bool Engine::owns(int device) const {
   return std::any_of(injectors_.begin(), injectors_.end(),
-                     [&](const auto& injector) { return injector.second.receiver() == device; });
+                     [&](const auto& injector) { return injector.second.owns(device); });
 }
 
 Cube* Engine::find(const std::string& name, Staged& staged) {
@@ -180,8 +191,8 @@ Result<Injector*> Engine::injector(Family family) {
   const Injector::Entry enter_tc{*tc.panel, tc.injector, "pcn_inject"};
   const Injector::Entry call_flood{*tc.panel, *flood_, "pcn_call_flood"};
   const Injector::Entry enter_xdp{*xdp.panel, xdp.injector, "pcn_inject"};
-  PCN_ASSIGN(Injector injector, family == Family::tc ? Injector::create(family, enter_tc, nullptr)
-                                                     : Injector::create(family, call_flood, &enter_xdp));
+  PCN_ASSIGN(Injector injector, family == Family::tc ? Injector::create(family, enter_tc, nullptr, pins_.get())
+                                                     : Injector::create(family, call_flood, &enter_xdp, pins_.get()));
   return &injectors_.emplace(family, std::move(injector)).first->second;
 }
 
@@ -331,8 +342,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     if (stays(transaction, name)) continue;
     const Package* package = transaction.packages.at(cube.service);
     Platform& platform = *platforms_.at(family_of(cube.hook));
-    const Cube::Surroundings surroundings{*platform.panel, *platforms_.at(Family::tc)->panel, tables_};
-    PCN_ASSIGN(auto created, Cube::create(surroundings, name, *package, cube.hook));
+    const Cube::Surroundings surroundings{*platform.panel, *platforms_.at(Family::tc)->panel, tables_, pins_.get()};
+    PCN_ASSIGN(auto created, Cube::create(surroundings, name, *package, cube.hook, cube.uuid));
     staged.created.emplace(name, std::move(created));
     if (package->sends()) PCN_TRY(injector(family_of(cube.hook)));
   }
@@ -388,7 +399,7 @@ Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
 Result<> Engine::attach_roots(const Transaction& transaction, Staged& staged) {
   for (auto& [gate, root] : staged.roots) {
     make_way(transaction, gate, staged);
-    if (auto done = root.attach(device_name(transaction.devices, gate.device), gate); !done)
+    if (auto done = root.attach(device_name(transaction.devices, gate.device), gate, pins_.get()); !done)
       return fail_with(done.error(), owner_of(transaction, gate));
   }
   return {};
@@ -401,10 +412,10 @@ void Engine::make_way(const Transaction& transaction, const Gate& gate, Staged& 
   auto entry = roots_.find(other);
   if (gate.hook == Hook::tc || entry == roots_.end() || transaction.wiring.gates.contains(other)) return;
   entry->second.root.detach();
-  staged.undo.add([&staged, gate, &old = entry->second.root, other,
+  staged.undo.add([this, &staged, gate, &old = entry->second.root, other,
                    name = device_name(transaction.devices, gate.device)] {
     staged.roots.at(gate).detach();
-    if (auto again = old.attach(name, other); !again)
+    if (auto again = old.attach(name, other, pins_.get()); !again)
       log::error("cannot go back to {} on device {}: {}", topology::to_string(other.hook), name, again.error().message);
   });
 }
@@ -542,6 +553,9 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   if (!last.empty() && !rewired.empty()) PCN_TRY(bpf::wait_for_running_programs());
   for (const std::string& name : last) PCN_TRY(install(name, staged));
   if (!last.empty()) PCN_TRY(steer_roots(transaction, last, staged));
+  for (auto& [gate, root] : staged.roots)
+    if (auto done = root.take_over(); !done)
+      return fail_with(done.error(), device_name(transaction.devices, gate.device));
   return transaction.save ? transaction.save() : Result<>();
 }
 

@@ -19,6 +19,7 @@
 
 #include "engine/cube.h"
 #include "engine/injector.h"
+#include "engine/pins.h"
 #include "engine/root.h"
 #include "engine/slow_path.h"
 #include "engine/undo.h"
@@ -88,9 +89,17 @@ class Microcubes {
 
 class Engine {
  public:
-  /// `programs`: folder with the objects of the engine's own programs.
-  [[nodiscard]] static Result<std::unique_ptr<Engine>> create(const std::filesystem::path& programs);
+  /// `programs`: folder with the objects of the engine's own programs. `pin_dir`: folder of the BPF file system in which what
+  /// outlives the daemon is kept; empty: nothing does. Errors: as Pins::open().
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create(const std::filesystem::path& programs,
+                                                              const std::filesystem::path& pin_dir = {});
+  /// Ends the data path, unless leave() was called.
   ~Engine();
+
+  /// From now on everything stays as it is, also when the engine is destroyed.
+  void leave();
+  /// What a daemon before left and no transaction has taken over by now goes. To be called once.
+  [[nodiscard]] Result<> settle();
 
   [[nodiscard]] Result<> apply(const Transaction& transaction);
 
@@ -157,6 +166,8 @@ class Engine {
   [[nodiscard]] Result<Injector*> injector(Family family);
   [[nodiscard]] const Root& root(const topology::Gate& gate, const Staged& staged) const;
   [[nodiscard]] Cube* find(const std::string& name, Staged& staged);
+
+  std::unique_ptr<Pins> pins_;  ///< null: nothing outlives the daemon; outlives all that is pinned
 
   /// Held while programs are loaded and put into place, and while roots come and go; never while a control plane is called.
   mutable std::mutex programs_mutex_;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -80,38 +81,77 @@ Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPo
 
 }  // namespace
 
-Injector::OwnDevice::~OwnDevice() {
-  if (index_ == 0) return;
+namespace {
+
+void remove_device(int index) {
   const auto socket = netlink::connect();
-  const auto done = socket ? netlink::remove(socket->get(), index_) : tl::unexpected<Error>(socket.error());
+  const auto done = socket ? netlink::remove(socket->get(), index) : tl::unexpected<Error>(socket.error());
   if (!done) log::warn("cannot remove the injector device: {}", done.error().message);
 }
 
-Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* xdp) {
-  const std::string name = fmt::format("pcn{}{}", family == Family::tc ? "tc" : "xdp", getpid());
-  const std::string sender_name = "pcnsender";
+// A daemon that is restarted may have the process id of the one before, whose device is still there.
+std::string free_name(const char* family, const char* end) {
+  for (char number = 'a';; number++) {
+    std::string name = number == 'a' ? fmt::format("pcn{}{}{}", family, end, getpid())
+                                     : fmt::format("pcn{}{}{}{}", family, end, getpid(), number);
+    if (number == 'z' || if_nametoindex(name.c_str()) == 0) return name;
+  }
+}
+
+}  // namespace
+
+Injector::OwnDevice::~OwnDevice() {
+  if (index_ != 0 && (pins_ == nullptr || !pins_->leaving())) remove_device(index_);
+}
+
+void Injector::remove(const bpf::Link& attached) {
+  const int device = attached.device();
+  const bool here =
+      attached.is_at(device, bpf::AttachPoint::tcx_ingress) || attached.is_at(device, bpf::AttachPoint::xdp_generic);
+  if (device != 0 && here) remove_device(device);
+}
+
+Result<> Injector::in_namespace(const std::function<Result<>()>& work) const {
+  if (!namespace_) return work();
+  return in_thread([&]() -> Result<> {
+    if (setns(namespace_.get(), CLONE_NEWNET) < 0) return fail_errno(errno, "cannot enter a network namespace");
+    return work();
+  });
+}
+
+Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* xdp, Pins* pins) {
+  const char* short_name = family == Family::tc ? "tc" : "xdp";
+  const std::string name = free_name(short_name, "");
+  const std::string sender_name = pins == nullptr ? "pcnsender" : free_name(short_name, "s");
   Injector injector;
   injector.family_ = family;
-  PCN_ASSIGN(injector.namespace_, new_namespace());
-
+  if (pins == nullptr) {
+    PCN_ASSIGN(injector.namespace_, new_namespace());
+  }
   PCN_ASSIGN(const netlink::Socket socket, netlink::connect());
-  PCN_TRY(netlink::add_veth(socket.get(),
-                            {.name = name, .far_name = sender_name, .far_namespace = injector.namespace_.get()}));
-  PCN_TRY(in_thread([&]() -> Result<> {
-    if (setns(injector.namespace_.get(), CLONE_NEWNET) < 0)
-      return fail_errno(errno, "cannot enter a network namespace");
+  PCN_TRY(netlink::add_veth(
+      socket.get(),
+      {.name = name, .far_name = sender_name, .far_namespace = injector.namespace_ ? injector.namespace_.get() : -1}));
+  injector.receiver_ = OwnDevice(static_cast<int>(if_nametoindex(name.c_str())), pins);
+  PCN_TRY(injector.in_namespace([&]() -> Result<> {
     PCN_ASSIGN(const netlink::Socket inner, netlink::connect());
     PCN_ASSIGN(injector.sender_, set_up(inner.get(), sender_name));
     PCN_ASSIGN(injector.socket_, packet_socket(injector.sender_));
     return {};
   }));
   PCN_ASSIGN(const int receiver, set_up(socket.get(), name));
-  injector.receiver_ = OwnDevice(receiver);
   PCN_TRY(netlink::receive_offload_on(name));
   PCN_ASSIGN(injector.tc_, attach(tc, receiver, bpf::AttachPoint::tcx_ingress, name));
   // Generic, since it must see what TC programs send here as well.
   if (xdp != nullptr) {
     PCN_ASSIGN(injector.xdp_, attach(*xdp, receiver, bpf::AttachPoint::xdp_generic, name));
+  }
+  if (pins != nullptr) {
+    const std::string pin = fmt::format("{}/{}", Pins::own_devices, short_name);
+    PCN_ASSIGN(injector.tc_pin_, pins->pin(injector.tc_.fd(), pin + "-tc"));
+    if (injector.xdp_) {
+      PCN_ASSIGN(injector.xdp_pin_, pins->pin(injector.xdp_.fd(), pin + "-xdp"));
+    }
   }
   return injector;
 }
@@ -174,10 +214,7 @@ Result<> Injector::send(std::span<const Packet> packets) const {
 }
 
 Result<> Injector::put_into(const bpf::Map& device_map) const {
-  return in_thread([&]() -> Result<> {
-    if (setns(namespace_.get(), CLONE_NEWNET) < 0) return fail_errno(errno, "cannot enter a network namespace");
-    return device_map.set(0, static_cast<std::uint32_t>(sender_));
-  });
+  return in_namespace([&] { return device_map.set(0, static_cast<std::uint32_t>(sender_)); });
 }
 
 }  // namespace polycube::engine

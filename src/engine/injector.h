@@ -3,12 +3,14 @@
 /// send; one for each family.
 /// Why: a program can jump into one cube only, and user space into none; such packets have to come in from a device.
 /// Invariants: a veth pair whose receiving end, with the injector program, is in the daemon's network namespace, and
-/// whose sending end is in a nameless namespace of its own, so that both vanish with the daemon however it ends.
+/// whose sending end is in a nameless namespace of its own, so that both vanish with the daemon however it ends; of a daemon
+/// whose data path outlives it both are in its namespace, and go when the next one has settled.
 /// Threading: send() from any thread; everything else under the engine's lock.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,10 +31,17 @@ class Injector {
   };
 
   /// Creates the pair and attaches the programs: `xdp`, if given, in front of `tc`. Errors: system, as bpf::Link::attach.
-  [[nodiscard]] static Result<Injector> create(Family family, const Entry& tc, const Entry* xdp);
+  /// `pins`: so that it outlives the daemon; null: it does not.
+  [[nodiscard]] static Result<Injector> create(Family family, const Entry& tc, const Entry* xdp, Pins* pins = nullptr);
+
+  /// Removes the device of a daemon before, of which this is an attachment.
+  static void remove(const bpf::Link& attached);
 
   /// Interface index of the receiving end: clones go there with BPF_F_INGRESS.
   [[nodiscard]] int receiver() const { return receiver_.index(); }
+
+  /// Whether this is one of the two ends, in the daemon's namespace.
+  [[nodiscard]] bool owns(int device) const { return device == receiver() || (!namespace_ && device == sender_); }
 
   /// A packet for the program in a panel slot.
   struct Packet {
@@ -50,15 +59,17 @@ class Injector {
 
  private:
   Injector() = default;
+  [[nodiscard]] Result<> in_namespace(const std::function<Result<>()>& work) const;  ///< of the sending end
 
   /// A device that goes with its owner, at once: with its namespace it would only go some time later.
   class OwnDevice {
    public:
     OwnDevice() = default;
-    explicit OwnDevice(int index) : index_(index) {}
-    OwnDevice(OwnDevice&& other) noexcept : index_(std::exchange(other.index_, 0)) {}
+    OwnDevice(int index, const Pins* pins) : index_(index), pins_(pins) {}
+    OwnDevice(OwnDevice&& other) noexcept : index_(std::exchange(other.index_, 0)), pins_(other.pins_) {}
     OwnDevice& operator=(OwnDevice&& other) noexcept {
       std::swap(index_, other.index_);
+      std::swap(pins_, other.pins_);
       return *this;
     }
     ~OwnDevice();
@@ -66,15 +77,18 @@ class Injector {
 
    private:
     int index_ = 0;
+    const Pins* pins_ = nullptr;
   };
 
   Family family_ = Family::tc;
-  Fd namespace_;  ///< of the sending end
+  Fd namespace_;  ///< of the sending end; none: the daemon's
   Fd socket_;     ///< packet socket on the sending end
   int sender_ = 0;
   OwnDevice receiver_;
   bpf::Link tc_;
   bpf::Link xdp_;
+  Pin tc_pin_;
+  Pin xdp_pin_;
 };
 
 }  // namespace polycube::engine

@@ -6,14 +6,18 @@
 
 namespace polycube::engine {
 
-Result<std::unique_ptr<Panel>> Panel::create(Family family) {
+Result<std::unique_ptr<Panel>> Panel::create(Family family, Pins* pins) {
   std::unique_ptr<Panel> panel(new Panel);
+  panel->pins_ = pins;
   const char* name = family == Family::tc ? "pcn_panel_tc" : "pcn_panel_xdp";
   PCN_ASSIGN(panel->programs_, bpf::Map::create({.name = name,
                                                  .type = BPF_MAP_TYPE_PROG_ARRAY,
                                                  .key_size = sizeof(__u32),
                                                  .value_size = sizeof(__u32),
                                                  .max_entries = PCN_PANEL_SLOTS}));
+  if (pins != nullptr) {
+    PCN_ASSIGN(panel->pin_, pins->pin(panel->programs_.fd(), std::string("programs/") + name));
+  }
   if (family == Family::xdp) {
     PCN_ASSIGN(panel->scratch_, bpf::Map::create({.name = "pcn_scratch",
                                                   .type = BPF_MAP_TYPE_PERCPU_ARRAY,
@@ -38,7 +42,7 @@ Result<PanelSlot> PanelSlot::allocate(Panel& panel) {
 }
 
 PanelSlot::~PanelSlot() {
-  if (panel_ == nullptr) return;
+  if (panel_ == nullptr || panel_->leaving()) return;
   // Deleting what is in range cannot fail for another reason than being absent.
   (void)panel_->programs_.erase(number_);
   if (panel_->devices_.fd() >= 0) (void)panel_->devices_.erase(number_);

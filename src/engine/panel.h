@@ -16,6 +16,7 @@
 
 #include "bpf/map.h"
 #include "bpf/program.h"
+#include "engine/pins.h"
 #include "topology/topology.h"
 
 namespace polycube::engine {
@@ -28,7 +29,8 @@ enum class Family { tc, xdp };
 
 class Panel {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Panel>> create(Family family);
+  /// `pins`: so that it outlives the daemon; null: it does not.
+  [[nodiscard]] static Result<std::unique_ptr<Panel>> create(Family family, Pins* pins = nullptr);
 
   /// The maps that every program of the family shares, by name.
   [[nodiscard]] std::map<std::string, int> shared_maps() const;
@@ -36,6 +38,9 @@ class Panel {
  private:
   friend class PanelSlot;
   Panel() = default;
+  [[nodiscard]] bool leaving() const { return pins_ != nullptr && pins_->leaving(); }
+  Pins* pins_ = nullptr;
+  Pin pin_;
   bpf::Map programs_;
   bpf::Map scratch_;                ///< XDP only
   bpf::Map devices_;                ///< XDP only: the devices that packets are sent to, by slot

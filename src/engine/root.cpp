@@ -55,6 +55,20 @@ void warn_unless_it_takes_frames(int device, const std::string& device_name) {
 
 }  // namespace
 
+namespace {
+
+const char* point_name(bpf::AttachPoint point) {
+  switch (point) {
+    case bpf::AttachPoint::tcx_ingress: return "tcx-ingress";
+    case bpf::AttachPoint::tcx_egress: return "tcx-egress";
+    case bpf::AttachPoint::xdp_generic: return "xdp-generic";
+    case bpf::AttachPoint::xdp_native: return "xdp-native";
+  }
+  return "";
+}
+
+}  // namespace
+
 Result<Root> Root::create(Panel& panel, const bpf::ObjectFile& object, int device) {
   PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(panel));
   Root root(std::move(slot), device);
@@ -70,11 +84,29 @@ Result<Root> Root::create(Panel& panel, const bpf::ObjectFile& object, int devic
   return root;
 }
 
-Result<> Root::attach(const std::string& device_name, const topology::Gate& gate) {
+Result<> Root::attach(const std::string& device_name, const topology::Gate& gate, Pins* pins) {
   const bpf::AttachPoint point = attach_point(gate);
-  PCN_ASSIGN(link_, bpf::Link::attach(program_, device_, point, device_name));
+  const std::string name = fmt::format("{}/{}-{}", Pins::links, device_, point_name(point));
+  auto old = pins == nullptr ? std::nullopt : pins->find_link(name);
+  taken_ = old && old->is_at(device_, point);
+  if (taken_) {
+    link_ = std::move(*old);
+  } else {
+    PCN_ASSIGN(link_, bpf::Link::attach(program_, device_, point, device_name));
+  }
+  if (pins != nullptr) {
+    PCN_ASSIGN(pin_, pins->pin(link_.fd(), name));
+  }
+  if (taken_) return {};
   if (gate.hook == topology::Hook::tc) PCN_TRY(check_first_root(program_, device_, point, device_name));
   if (gate.hook == topology::Hook::xdp_drv) warn_unless_it_takes_frames(device_, device_name);
+  return {};
+}
+
+Result<> Root::take_over() {
+  if (!taken_) return {};
+  PCN_TRY(link_.replace(program_));
+  taken_ = false;
   return {};
 }
 

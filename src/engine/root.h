@@ -23,9 +23,12 @@ class Root {
   /// Loads the program; nothing is attached yet, but wires may point to slot().
   [[nodiscard]] static Result<Root> create(Panel& panel, const bpf::ObjectFile& object, int device);
 
-  /// Attaches to the device of create(). Warns of a device to which native XDP cannot send. Errors: in_use (the root of another
-  /// daemon is in front of this one), as bpf::Link::attach.
-  [[nodiscard]] Result<> attach(const std::string& device_name, const topology::Gate& gate);
+  /// Attaches to the device of create(). Warns of a device to which native XDP cannot send. With `pins`, which may be null, the
+  /// attachment outlives the daemon; that of a daemon before is kept as it is until take_over(). Errors: in_use (the root of
+  /// another daemon is in front of this one), as bpf::Link::attach.
+  [[nodiscard]] Result<> attach(const std::string& device_name, const topology::Gate& gate, Pins* pins = nullptr);
+  /// From now on packets enter here and not into what a daemon before left.
+  [[nodiscard]] Result<> take_over();
   /// False once the device is gone, even when another has its index.
   [[nodiscard]] bool attached() const { return link_.attached(); }
 
@@ -36,7 +39,11 @@ class Root {
   [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }
 
   /// No further packet enters; those that did may still be on their way.
-  void detach() { link_ = bpf::Link(); }
+  void detach() {
+    pin_ = Pin();
+    link_ = bpf::Link();
+    taken_ = false;
+  }
 
  private:
   Root(PanelSlot slot, int device) : slot_(std::move(slot)), device_(device) {}
@@ -44,6 +51,8 @@ class Root {
   int device_;
   bpf::Program program_;
   bpf::Link link_;
+  Pin pin_;
+  bool taken_ = false;  ///< the link leads to the program of a daemon before
 };
 
 }  // namespace polycube::engine

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "bpf/object.h"
+#include "engine/pins.h"
 #include "engine/rule_set.h"
 
 namespace polycube::engine {
@@ -43,7 +44,9 @@ struct TableShape {
 /// A table in the kernel, and the programs that use it.
 class Table {
  public:
-  Table(bpf::Map map, TableShape shape) : map_(std::move(map)), shape_(std::move(shape)) {}
+  /// `pin`: with which it outlives the daemon, if any.
+  Table(bpf::Map map, TableShape shape, Pin pin = {})
+      : map_(std::move(map)), shape_(std::move(shape)), pin_(std::move(pin)) {}
 
   [[nodiscard]] const bpf::Map& map() const { return map_; }
   [[nodiscard]] const TableShape& shape() const { return shape_; }
@@ -62,6 +65,7 @@ class Table {
   friend class TableUse;
   bpf::Map map_;
   TableShape shape_;
+  Pin pin_;
   std::shared_ptr<const Table> slot_;
   std::unique_ptr<RuleSet> rule_set_;
   mutable std::mutex mutex_;

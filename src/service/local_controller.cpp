@@ -65,12 +65,14 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
   PCN_ASSIGN(Catalogue catalogue, Catalogue::find(options.yang_dir, options.service_dirs, options.remote_dir));
   std::unique_ptr<LocalController> controller(new LocalController(options, std::move(catalogue)));
   controller->epoch_ = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
-  PCN_ASSIGN(controller->engine_, engine::Engine::create(options.programs_dir));
+  PCN_ASSIGN(controller->engine_, engine::Engine::create(options.programs_dir, options.pin_dir));
   const WriteLock lock(controller->mutex_);  // the monitor calls back as soon as it runs
   PCN_ASSIGN(controller->devices_, engine::DeviceMonitor::start([self = controller.get()] {
                survive("following the network devices", [&] { self->follow_devices(); });
              }));
   PCN_TRY(controller->restore());
+  if (auto done = controller->engine_->settle(); !done)
+    log::error("what a daemon before left is still there: {}", done.error().message);
   controller->sweeper_ =
       std::jthread([self = controller.get()](const std::stop_token& stop) { self->run_sweeper(stop); });
   return controller;
@@ -80,6 +82,7 @@ LocalController::~LocalController() {
   sweeper_ = std::jthread();
   WriteLock lock(mutex_);
   const auto monitor = std::move(devices_);
+  if (options_.leave_running && engine_) engine_->leave();
   lock.unlock();  // the monitor's thread, which ends with it, may be waiting for the lock in follow_devices()
 }
 

@@ -32,6 +32,8 @@ struct ControllerOptions {
   std::vector<std::filesystem::path> service_dirs;
   std::filesystem::path remote_dir;       ///< what services with a process of their own sent is kept here
   std::filesystem::path state_file = {};  ///< the running configuration is kept here; empty: it is not
+  std::filesystem::path pin_dir = {};     ///< what outlives the daemon in the kernel is kept here; empty: nothing does
+  bool leave_running = false;             ///< the data path stays when the controller goes
   bool clean = false;                     ///< begin with an empty configuration
   std::string version;                    ///< of the daemon
 };

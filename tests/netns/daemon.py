@@ -23,6 +23,14 @@ SERVICES = BUILD / "share/polycube/services"
 OBJECT_CHECK = BUILD / "libexec/polycube/polycube-object-check"
 
 
+def remove_pins(folder):
+    """Of a daemon that is no more."""
+    for here, _, files in os.walk(folder, topdown=False):
+        for file in files:
+            os.unlink(os.path.join(here, file))
+        os.rmdir(here)
+
+
 @dataclass
 class Reply:
     status: int
@@ -69,7 +77,9 @@ class Daemon:
         self.socket = self.folder / "s"
         self.state = state or self.folder / "state"
         self.log = self.folder / "log"
-        self.options = [*options, *(["--clean-on-exit"] if clean else []),
+        self.pins = Path("/sys/fs/bpf") / f"{lab.prefix}-{lab.number()}"
+        lab.closing(lambda: remove_pins(self.pins))
+        self.options = ["--pin-dir", str(self.pins), *options, *(["--clean-on-exit"] if clean else []),
                         *(word for folder in services for word in ("--services-dir", str(folder)))]
         if remote:
             self.options += ["--services-socket", str(self.folder / "services")]

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bpfobjects import ForeignProgram
-from daemon import Daemon
+from daemon import Daemon, remove_pins
 from frames import Tap
 from network import Namespace, Ping, Station, UdpFlow, end, eventually, run
 
 PREFIX = "pcnt"
+PINS = Path("/sys/fs/bpf")
 HOOKS = ("TC", "XDP_SKB", "XDP_DRV")
 
 
@@ -140,6 +141,10 @@ def remove_remains_of_dead_runs():
         found = re.fullmatch(rf"{PREFIX}(\d+)-\d+-\w+", name)
         if found and not os.path.exists(f"/proc/{found.group(1)}"):
             run("ip", "netns", "delete", name, check=False)
+    for folder in PINS.glob(f"{PREFIX}*"):
+        found = re.fullmatch(rf"{PREFIX}(\d+)-\d+-\d+", folder.name)
+        if found and not os.path.exists(f"/proc/{found.group(1)}"):
+            remove_pins(folder)
 
 
 def raise_on_sigterm():

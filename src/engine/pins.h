@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What outlives the daemon in the kernel: a folder of the BPF file system.
+/// Why: packets are forwarded while there is no daemon, and the next one goes on with the same tables and attachments.
+/// How: every daemon builds its programs and their wiring anew, with the tables that it finds, and then lets each device's
+/// link lead to them; what it did not take over goes when it is done (settle()). So there is one way to build, whatever
+/// state the daemon before was in when it ended, and packets meet the old programs or the new ones.
+/// Invariants: one daemon has the folder at a time. Each pin has a path of its own, NAME~NUMBER, with a higher number than all
+/// before; of two with one name the later counts. What is pinned by a daemon goes with its owner, unless leave() was called.
+/// Threading: safe from every thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/fd.h"
+#include "bpf/pin.h"
+
+namespace polycube::engine {
+
+class Pins;
+
+/// One thing that is pinned.
+class Pin {
+ public:
+  Pin() = default;
+  Pin(Pin&& other) noexcept : pins_(std::exchange(other.pins_, nullptr)), path_(std::move(other.path_)) {}
+  Pin& operator=(Pin&& other) noexcept {
+    std::swap(pins_, other.pins_);
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~Pin();
+
+ private:
+  friend class Pins;
+  Pin(Pins& pins, std::filesystem::path path) : pins_(&pins), path_(std::move(path)) {}
+  Pins* pins_ = nullptr;
+  std::filesystem::path path_;
+};
+
+class Pins {
+ public:
+  /// Makes the folder if need be, but not the one that it is in. Errors: unsupported_feature (no BPF file system), in_use
+  /// (another daemon's), system.
+  [[nodiscard]] static Result<std::unique_ptr<Pins>> open(const std::filesystem::path& folder);
+
+  /// `name`: words with '/' between them.
+  [[nodiscard]] Result<Pin> pin(int fd, const std::string& name);
+
+  /// What a daemon before left by this name. Nothing after settle(), nor what cannot be opened, which is logged.
+  [[nodiscard]] std::optional<bpf::KnownMap> find_map(const std::string& name) const;
+  [[nodiscard]] std::optional<bpf::Link> find_link(const std::string& name) const;
+
+  /// What a daemon before left goes. `end_device`: is given the links of devices that the daemon made for itself, see
+  /// own_devices.
+  [[nodiscard]] Result<> settle(const std::function<void(const bpf::Link&)>& end_device);
+  /// Folder of such links.
+  static constexpr const char* own_devices = "devices";
+  /// Folder of links to all other devices.
+  static constexpr const char* links = "links";
+
+  /// From now on nothing is unpinned.
+  void leave() { leaving_ = true; }
+  [[nodiscard]] bool leaving() const { return leaving_; }
+
+ private:
+  friend class Pin;
+  explicit Pins(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  void unpin(const std::filesystem::path& path);
+  [[nodiscard]] std::optional<std::filesystem::path> latest(const std::string& name) const;
+  [[nodiscard]] std::set<std::filesystem::path> leftovers() const;
+
+  std::filesystem::path folder_;
+  Fd lock_;
+  std::atomic<bool> leaving_ = false;
+  mutable std::mutex mutex_;  ///< guards the rest
+  std::uint64_t next_ = 1;
+  bool settled_ = false;
+  std::set<std::filesystem::path> own_;
+};
+
+}  // namespace polycube::engine

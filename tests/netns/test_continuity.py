@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packets are forwarded while there is no daemon, and while the next one takes over: none is lost, and no table."""
+
+import http.client
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from chains import helloworld, simplebridge
+from daemon import Daemon
+from network import eventually, run
+
+SEED = int(os.environ.get("POLYCUBE_TEST_SEED", "1"))
+ROUNDS = int(os.environ.get("POLYCUBE_TEST_KILLS", "10"))
+
+
+@pytest.fixture
+def keeper(lab):
+    """A daemon that leaves everything behind."""
+    daemon = lab.daemon(clean=False)
+    lab.closing(lambda: end_everything(daemon))
+    return daemon
+
+
+def end_everything(daemon):
+    """A last daemon that takes over, and takes it all down."""
+    if daemon.running():
+        daemon.stop()
+    daemon.options.append("--clean-on-exit")
+    daemon.start()
+    daemon.stop()
+
+
+def pinned(daemon):
+    return sorted(str(path.relative_to(daemon.pins)).rpartition("~")[0] for path in daemon.pins.rglob("*")
+                  if not path.is_dir())
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
+def test_forwarding_goes_on(lab, keeper, hook, kill):
+    a, b = lab.station("a"), lab.station("b")
+    a.neighbours(b)
+    b.neighbours(a)
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port)
+    helloworld(daemon, "h1", hook, None, b.port)
+    daemon.do("br1 ports add p2 peer=h1:p1")
+    daemon.do("h1 ports p1 set peer=br1:p2")
+    a.ping(b)
+    before, devices = pinned(daemon), set(lab.host.devices())
+    flow = lab.flow(a, b)
+    for _ in range(3):
+        if kill:
+            daemon.kill()
+        else:
+            assert daemon.stop() == 0
+        a.ping(b)
+        daemon.start()
+        a.ping(b)
+        assert pinned(daemon) == before
+        assert len(lab.host.devices()) == len(devices), "the injectors of daemons before are gone"
+    sent, lost, duplicated = flow.stop()
+    assert (lost, duplicated) == (0, 0), f"of {sent}"
+    # It can be changed, and rewired, as ever.
+    daemon.do("h1 set action=drop")
+    assert a.ping(b, check=False) == 5
+    daemon.do("h1 set action=forward")
+    a.ping(b)
+    daemon.do("h1 del")
+    assert a.ping(b, check=False) == 5
+    daemon.do("br1 del")
+    eventually(lambda: not [name for name in pinned(daemon) if not name.startswith(("programs", "devices"))],
+               "nothing is left of the cubes")
+
+
+def test_what_was_learnt_stays(lab, keeper, hook):
+    a, b = lab.station("a"), lab.station("b")
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port, b.port)
+    daemon.do("br1 fdb entry add 02:00:00:00:00:77 port=p1")
+    a.ping(b)
+
+    def entries():
+        return sorted((entry["address"], entry["port"]) for entry in
+                      daemon.data("GET", "simplebridge:simplebridge=br1/fdb/entry").json["simplebridge:entry"])
+
+    before = entries()
+    assert (a.mac, "p1") in before and (b.mac, "p2") in before, before
+    daemon.do("br1 fdb entry del 02:00:00:00:00:77")
+    before.remove(("02:00:00:00:00:77", "p1"))
+    for kill in (True, False):
+        daemon.kill() if kill else daemon.stop()
+        daemon.start()
+        assert entries() == before
+    daemon.do("br1 del")
+    daemon.do(f"simplebridge add br1 type={hook}")
+    daemon.stop()
+    daemon.start()
+    assert "02:00" not in daemon.do("br1 fdb show"), "another cube by the same name has nothing of it"
+
+
+def test_counters_go_on(lab, keeper, hook):
+    a, b = lab.station("a"), lab.station("b")
+    daemon = keeper
+    helloworld(daemon, "h1", hook, a.port, b.port)
+    a.ping(b, count=20)
+
+    def received():
+        return daemon.data("GET", "helloworld:helloworld=h1/ports=p1/in-pkts").json["helloworld:in-pkts"]
+
+    before = int(received())
+    assert before >= 20
+    daemon.kill()
+    a.ping(b, count=20)
+    daemon.start()
+    assert int(received()) >= before + 20, "those that came while there was no daemon count"
+
+
+def test_what_is_not_wanted_any_more_goes(lab, keeper, hook):
+    """A daemon that begins empty takes down what the one before left."""
+    a, b = lab.station("a"), lab.station("b")
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port, b.port)
+    a.ping(b)
+    devices = set(lab.host.devices())
+    daemon.kill()
+    a.ping(b)
+    assert set(lab.host.devices()) == devices
+    daemon.options.append("--clean")
+    daemon.start()
+    assert a.ping(b, check=False) == 5
+    assert not [name for name in pinned(daemon) if not name.startswith("programs/pcn_panel")]
+    assert set(lab.host.devices()) == lab.host_devices
+    daemon.options.remove("--clean")
+
+
+def test_devices_that_went_meanwhile(lab, keeper, hook):
+    a, b, c = lab.station("a"), lab.station("b"), lab.station("c")
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port, b.port, c.port)
+    a.ping(b)
+    daemon.kill()
+    lab.unwire(b)
+    a.ping(c)
+    lab.wire(b)
+    daemon.start()
+    a.ping(b)
+    a.ping(c)
+    assert not [name for name in pinned(daemon) if name.startswith("links")
+                and lab.host.run("ip", "-o", "link").count(name.split("/")[1].split("-")[0] + ":") == 0]
+
+
+def test_pins_that_somebody_removed_or_replaced(lab, keeper, hook):
+    a, b = lab.station("a"), lab.station("b")
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port, b.port)
+    a.ping(b)
+    files = [path for path in daemon.pins.rglob("*") if not path.is_dir()]
+    entry = next(path for path in files if path.name.startswith("fdb"))
+    link = next(path for path in files if path.parent.name == "links")
+    entry.unlink()
+    run("bpftool", "map", "create", entry, "type", "array", "key", 4, "value", 8, "entries", 1, "name", "foreign")
+    link.unlink()
+    a.ping(b)
+    daemon.kill()
+    daemon.start()
+    a.ping(b)
+    assert "begins empty" in daemon.log_text()
+    (daemon.pins / "strange").mkdir()
+    daemon.kill()
+    for path in [path for path in daemon.pins.rglob("*") if not path.is_dir()]:
+        path.unlink()
+    daemon.start()
+    a.ping(b)
+
+
+def test_one_daemon_has_the_pins(lab, keeper):
+    other = Daemon(lab, clean=False)
+    other.options[other.options.index("--pin-dir") + 1] = str(keeper.pins)
+    other.spawn()
+    assert other.process.wait(20) == 1
+    assert f"{keeper.pins} is used by another daemon" in other.log_text()
+
+
+def test_pins_need_their_file_system(lab):
+    daemon = Daemon(lab, clean=False)
+    daemon.options[daemon.options.index("--pin-dir") + 1] = str(lab.folder / "pins")
+    daemon.spawn()
+    assert daemon.process.wait(20) == 1
+    assert "is not in a BPF file system" in daemon.log_text() and "--transient" in daemon.log_text()
+
+
+def test_killed_at_random(lab, keeper, hook):
+    """In the middle of transactions and of taking over; what was answered is there again, and no packet is lost."""
+    choose = random.Random(f"{SEED} {hook}")
+    a, b = lab.station("a"), lab.station("b")
+    a.neighbours(b)
+    b.neighbours(a)
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port)
+    helloworld(daemon, "h1", hook, None, b.port)
+    daemon.do("br1 ports add p2 peer=h1:p1")
+    daemon.do("h1 ports p1 set peer=br1:p2")
+    flow = lab.flow(a, b)
+    wanted, unsure = set(), None
+    for number in range(ROUNDS):
+        stop = threading.Event()
+
+        def change():
+            nonlocal unsure
+            while not stop.is_set():
+                name = f"x{choose.randrange(8)}"
+                unsure = name
+                try:
+                    if name in wanted:
+                        status = daemon.data("DELETE", f"simpleforwarder:simpleforwarder={name}").status
+                    else:
+                        status = daemon.data("POST", "", {"simpleforwarder:simpleforwarder": [
+                            {"name": name, "type": hook, "ports": [{"name": "p1"}, {"name": "p2"}],
+                             "actions": [{"inport": "p1", "action": "forward", "outport": "p2"}]}]}).status
+                except (OSError, http.client.HTTPException):
+                    return
+                assert status in (201, 204)
+                wanted.symmetric_difference_update({name})
+                unsure = None
+
+        writer = threading.Thread(target=change)
+        writer.start()
+        time.sleep(choose.uniform(0, 0.1))
+        daemon.kill()
+        stop.set()
+        writer.join()
+        if choose.random() < 0.5:  # and again, while it takes over
+            daemon.spawn()
+            time.sleep(choose.uniform(0, 0.3))
+            daemon.kill()
+        daemon.start()
+        cubes = daemon.data("GET", "simpleforwarder:simpleforwarder")
+        there = {cube["name"] for cube in cubes.json["simpleforwarder:simpleforwarder"]} if cubes.status == 200 else set()
+        assert there in (wanted, wanted ^ {unsure}), f"round {number}"
+        wanted, unsure = there, None
+    sent, lost, duplicated = flow.stop()
+    assert (lost, duplicated) == (0, 0), f"of {sent}"
+    a.ping(b)
+    for name in list(wanted):
+        daemon.do(f"{name} del")
+    assert sorted(set(name.split("/")[1] for name in pinned(daemon) if name.startswith("tables"))) == sorted(
+        cube["uuid"] for cube in daemon.data("GET", "polycube:cubes").json["polycube:cubes"]["cube"])
