@@ -14,11 +14,12 @@ struct Effort {
   std::uint32_t live;      ///< frames of one live-frames measurement
   unsigned changes;        ///< configuration changes whose latency is measured
   unsigned rewirings;
+  unsigned kills;
   unsigned cubes;
   unsigned entries;  ///< of a list written in one request
 };
-inline constexpr Effort full_effort = {15, 1'000'000, 400'000, 200, 1000, 1000, 10'000};
-inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50, 10'000};
+inline constexpr Effort full_effort = {15, 1'000'000, 400'000, 200, 1000, 200, 1000, 10'000};
+inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 8, 50, 10'000};
 
 /// simpleforwarder against hand-written programs.
 [[nodiscard]] Result<> forwarder(Report& report, const Effort& effort);
@@ -27,6 +28,8 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 50,
 /// From a configuration change to its effect, and what is lost meanwhile.
 [[nodiscard]] Result<> change(Report& report, const Effort& effort);
 [[nodiscard]] Result<> rewiring(Report& report, const Effort& effort);
+/// Packets lost while the daemon is killed, restarted, or takes changes back.
+[[nodiscard]] Result<> continuity(Report& report, const Effort& effort);
 /// Packets that are compared with thousands of rules.
 [[nodiscard]] Result<> rules(Report& report, const Effort& effort);
 /// Many cubes, long lists.

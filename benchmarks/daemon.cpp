@@ -38,30 +38,30 @@ std::string url(const std::string& path) { return "/restconf/data" + path; }
 
 Daemon::Daemon() = default;
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const std::vector<std::filesystem::path>& services) {
+Result<std::unique_ptr<Daemon>> Daemon::start(const std::vector<std::filesystem::path>& services, bool keeps) {
   if (access(paths().daemon.c_str(), X_OK) < 0) return fail_errno(errno, "cannot run " + paths().daemon.string());
   std::unique_ptr<Daemon> daemon(new Daemon);
   char folder[] = "/tmp/polycube-bench-XXXXXX";
   if (mkdtemp(folder) == nullptr) return fail_errno(errno, "cannot create a temporary folder");
   daemon->folder_ = folder;
-  PCN_TRY(daemon->spawn(services));
-  daemon->client_ = std::make_unique<httplib::Client>((daemon->folder_ / "socket").string());
-  daemon->client_->set_address_family(AF_UNIX);
-  daemon->client_->set_keep_alive(true);
-  daemon->client_->set_read_timeout(60s);
-  daemon->client_->set_default_headers({{"Host", "localhost"}});
+  daemon->pins_ = "/sys/fs/bpf" / daemon->folder_.filename();
+  daemon->services_ = services;
+  daemon->clean_ = !keeps;
+  PCN_TRY(daemon->spawn());
+  daemon->connect();
   PCN_TRY(daemon->wait_until_ready());
   return daemon;
 }
 
-Result<> Daemon::spawn(const std::vector<std::filesystem::path>& services) {
+Result<> Daemon::spawn() {
   const std::string executable = paths().daemon.string();
   const std::string socket = (folder_ / "socket").string();
   const std::string state = (folder_ / "state").string();
   const std::string log = (folder_ / "log").string();
-  std::vector<const char*> arguments = {executable.c_str(), "--socket",    socket.c_str(),
-                                        "--state-dir",      state.c_str(), "--clean-on-exit"};
-  for (const std::filesystem::path& folder : services)
+  std::vector<const char*> arguments = {executable.c_str(), "--socket",  socket.c_str(), "--state-dir",
+                                        state.c_str(),      "--pin-dir", pins_.c_str()};
+  if (clean_) arguments.push_back("--clean-on-exit");
+  for (const std::filesystem::path& folder : services_)
     arguments.insert(arguments.end(), {"--services-dir", folder.c_str()});
   arguments.push_back(nullptr);
   const pid_t parent = getpid();
@@ -73,7 +73,7 @@ Result<> Daemon::spawn(const std::vector<std::filesystem::path>& services) {
   setpriority(PRIO_PROCESS, 0, 0);  // not at the priority that the benchmark has
   setpgid(0, 0);                    // Ctrl-C reaches the benchmark, which ends the daemon in its own time
   if (getppid() != parent) _exit(1);
-  const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
   execv(executable.c_str(), const_cast<char**>(arguments.data()));
@@ -101,16 +101,43 @@ std::string Daemon::log_tail() const {
   return last;
 }
 
-Daemon::~Daemon() {
+void Daemon::kill() const {
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
+}
+
+void Daemon::end(int signal) {
   client_.reset();
-  if (pid_ > 0) {
-    kill(pid_, SIGTERM);
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (waitpid(pid_, nullptr, WNOHANG) == 0) {
-      if (std::chrono::steady_clock::now() > deadline) kill(pid_, SIGKILL);
-      std::this_thread::sleep_for(5ms);
-    }
+  if (pid_ <= 0) return;
+  ::kill(pid_, signal);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (waitpid(pid_, nullptr, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) ::kill(pid_, SIGKILL);
+    std::this_thread::sleep_for(5ms);
   }
+  pid_ = -1;
+}
+
+Result<> Daemon::replace(bool kill) {
+  end(kill ? SIGKILL : SIGTERM);
+  PCN_TRY(spawn());
+  connect();
+  return wait_until_ready();
+}
+
+void Daemon::connect() {
+  client_ = std::make_unique<httplib::Client>((folder_ / "socket").string());
+  client_->set_address_family(AF_UNIX);
+  client_->set_keep_alive(true);
+  client_->set_read_timeout(60s);
+  client_->set_default_headers({{"Host", "localhost"}});
+}
+
+Daemon::~Daemon() {
+  if (!clean_ && pid_ > 0) {
+    clean_ = true;
+    if (auto done = replace(false); !done) std::fprintf(stderr, "%s\n", done.error().message.c_str());
+  }
+  end(SIGTERM);
   std::error_code ignored;
   if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }

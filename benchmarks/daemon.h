@@ -24,9 +24,15 @@ namespace polycube::bench {
 class Daemon {
  public:
   /// Starts it, with services from these folders as well, and waits until it answers.
-  [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const std::vector<std::filesystem::path>& services = {});
+  /// `keeps`: its data path outlives it, see replace().
+  [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const std::vector<std::filesystem::path>& services = {},
+                                                             bool keeps = false);
   ~Daemon();
 
+  /// kill -9, from any thread.
+  void kill() const;
+  /// kill -9, or SIGTERM, which leaves its data path running, and starts its successor.
+  [[nodiscard]] Result<> replace(bool kill);
   /// `path` below /restconf/data, with its '/' in front, or empty. Errors: an answer that is not of the 200s, with its body.
   [[nodiscard]] Result<> post(const std::string& path, const std::string& body);
   [[nodiscard]] Result<> patch(const std::string& path, const std::string& body);
@@ -41,11 +47,16 @@ class Daemon {
 
  private:
   Daemon();
-  [[nodiscard]] Result<> spawn(const std::vector<std::filesystem::path>& services);
+  [[nodiscard]] Result<> spawn();
+  void end(int signal);
+  void connect();
   [[nodiscard]] Result<> wait_until_ready();
   [[nodiscard]] std::string log_tail() const;
 
   std::filesystem::path folder_;
+  std::filesystem::path pins_;
+  std::vector<std::filesystem::path> services_;
+  bool clean_ = true;
   pid_t pid_ = -1;
   std::unique_ptr<httplib::Client> client_;
 };

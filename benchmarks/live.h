@@ -4,6 +4,7 @@
 /// Threading: one thread, pinned: what the kernel queues runs on the CPU that queued it.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "laboratory.h"
@@ -16,6 +17,8 @@ class LivePath {
 
   [[nodiscard]] const Device& from() const { return in_.far; }
   [[nodiscard]] const Device& to() const { return out_.near; }
+  /// The device at which the frames end; it carries the sink's program, so no other XDP program.
+  [[nodiscard]] const Device& end() const { return out_.far; }
   [[nodiscard]] const Sink& sink() const { return *sink_; }
   [[nodiscard]] const Device& source() const { return in_.near; }
 
@@ -34,5 +37,16 @@ class LivePath {
   std::optional<Sink> sink_;
   std::optional<FrameGenerator> generator_;
 };
+
+struct Flow {
+  PacketStream::Sent sent;
+  std::int64_t lost = 0;
+};
+
+/// Packets flow at 150,000 a second while `work` is done. Errors: those of `work`.
+[[nodiscard]] Result<Flow> flow_during(const LivePath& path, const std::function<Result<>()>& work);
+
+/// Packets a second below which such a flow tells nothing.
+inline constexpr double min_flow_rate = 100e3;
 
 }  // namespace polycube::bench

@@ -37,7 +37,8 @@ Result<bool> exists(service::Controller& controller, const std::string& path) {
 }
 
 Result<service::EditReply> edit_if_none_match(service::Controller& controller, const model::Edit& edit,
-                                              const EntityTags& none, const std::vector<std::string>& match) {
+                                              const EntityTags& none, const std::vector<std::string>& match,
+                                              const service::Origin& origin) {
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     const std::string revision = controller.revision();  // before the resource is looked at, so never newer than it
     PCN_ASSIGN(const bool present, exists(controller, edit.path));
@@ -51,7 +52,7 @@ Result<service::EditReply> edit_if_none_match(service::Controller& controller, c
     if (!match.empty() && !star && std::ranges::find(match, revision) == match.end()) return no_match();
 
     // The edit holds for the revision that was looked at, or is tried again on the next one.
-    auto reply = controller.edit(edit, {revision});
+    auto reply = controller.edit(edit, {revision}, origin);
     if (reply || reply.error().code != ErrorCode::precondition_failed) return reply;
   }
   return fail(ErrorCode::precondition_failed,
@@ -61,12 +62,12 @@ Result<service::EditReply> edit_if_none_match(service::Controller& controller, c
 }  // namespace
 
 Result<service::EditReply> conditional_edit(service::Controller& controller, const model::Edit& edit,
-                                            const Headers& headers) {
+                                            const Headers& headers, const service::Origin& origin) {
   PCN_ASSIGN(const auto match, match_list(headers));
   const auto none_match = find_header(headers, "If-None-Match");
-  if (!none_match) return controller.edit(edit, match);
+  if (!none_match) return controller.edit(edit, match, origin);
   PCN_ASSIGN(const auto none, parse_entity_tags(*none_match));
-  return edit_if_none_match(controller, edit, none, match);
+  return edit_if_none_match(controller, edit, none, match, origin);
 }
 
 }  // namespace polycube::api

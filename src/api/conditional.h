@@ -13,6 +13,6 @@ namespace polycube::api {
 
 /// Errors: precondition_failed when a condition does not hold, invalid_value when a header is malformed.
 [[nodiscard]] Result<service::EditReply> conditional_edit(service::Controller& controller, const model::Edit& edit,
-                                                          const Headers& headers);
+                                                          const Headers& headers, const service::Origin& origin);
 
 }  // namespace polycube::api

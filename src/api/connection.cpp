@@ -2,9 +2,11 @@
 #include "api/connection.h"
 
 #include <poll.h>
+#include <pwd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -16,7 +18,23 @@ constexpr std::chrono::milliseconds hurried_timeout{1'000};
 
 }  // namespace
 
-Connection::Connection(Fd fd, const Limits& limits) : fd_(std::move(fd)), limits_(limits) {
+namespace {
+
+std::string user_of(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid == 0) return {};
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer;
+  if (::getpwuid_r(peer.uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return std::to_string(peer.uid);
+  return found->pw_name;
+}
+
+}  // namespace
+
+Connection::Connection(Fd fd, const Limits& limits) : fd_(std::move(fd)), limits_(limits), user_(user_of(fd_.get())) {
   enter(Phase::idle, limits.receive_timeout);
 }
 

@@ -39,6 +39,9 @@ class Connection final : public httplib::Stream {
 
   Connection(Fd fd, const Limits& limits);
 
+  /// Name of the user at the other end of a Unix socket (its number when it has no name), else nothing.
+  [[nodiscard]] const std::string& user() const { return user_; }
+
   /// Begins a phase. `timeout` is counted from now; it is ignored for `handling`.
   void enter(Phase phase, std::chrono::milliseconds timeout = {});
   [[nodiscard]] Phase phase() const { return phase_.load(); }
@@ -73,6 +76,7 @@ class Connection final : public httplib::Stream {
 
   Fd fd_;
   const Limits& limits_;
+  const std::string user_;
   std::atomic<Phase> phase_{Phase::idle};
   std::atomic<Clock::rep> since_;
   std::atomic<bool> interrupted_ = false;

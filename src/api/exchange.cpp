@@ -106,6 +106,7 @@ void Exchange::serve(Connection& connection, bool tcp, const std::atomic<bool>& 
 
 /// Called when the header section is complete, before anything of the body is read.
 void Exchange::prepare(Current& current, httplib::Request& request) const {
+  current.request.user = current.connection.user();
   current.request.method = request.method;
   current.request.target = request.target;
   for (const auto& [name, value] : request.headers) current.request.headers.emplace_back(name, value);

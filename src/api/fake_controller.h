@@ -19,18 +19,23 @@ class FakeController : public service::Controller {
   Result<service::ReadReply> read(const std::string& path, const model::ReadOptions& options) override {
     return on_read(path, options);
   }
-  Result<service::EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match) override {
+  Result<service::EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,
+                                  const service::Origin& origin) override {
+    last_origin = origin;
     return on_edit(edit, if_match);
   }
-  Result<std::string> invoke_action(const std::string& path, const std::string& body, model::Format format) override {
+  Result<std::string> invoke_action(const std::string& path, const std::string& body, model::Format format,
+                                    const service::Origin&) override {
     return on_action(path, body, format);
   }
-  Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) override {
+  Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body, model::Format format,
+                                 const service::Origin&) override {
     return on_rpc(rpc, body, format);
   }
   std::string revision() const override { return on_revision(); }
   std::shared_ptr<const model::Schema> schema() const override { return schema_; }
 
+  service::Origin last_origin;  ///< of an edit
   std::function<std::string()> on_revision = [] { return "r1"; };
 
   std::function<Result<service::ReadReply>(const std::string&, const model::ReadOptions&)> on_read =

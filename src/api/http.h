@@ -22,6 +22,7 @@ struct HttpRequest {
   std::string target;
   Headers headers;
   std::string body;
+  std::string user = {};  ///< name of the user at the other end of a Unix socket; empty: unknown
 };
 
 struct HttpResponse {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
+#include <sstream>
 
 #include "base/near_matches.h"
 #include "cli/document.h"
@@ -63,6 +65,9 @@ class Run {
     if (first == "netdevs") return netdevs(line);
     if (first == "topology") return topology(line);
     if (first == "cubes" && line.verb == Verb::show) return cubes(line);
+    if (is_about_configuration(line.words)) return configuration(line);
+    if (first == "save") return save(line);
+    if (first == "history") return history(line);
     return command(line);
   }
 
@@ -209,9 +214,7 @@ class Run {
 
   Step_<std::string> command(const CommandLine& line) {
     PCN_STEP(const auto document, document_for(line));
-    PCN_STEP(const auto plan, step(make_plan(schema_, line, document,
-                                             {[this](const std::string& cube) { return service_of(cube); },
-                                              [this] { return names_in(all_cubes(), "cube"); }})));
+    PCN_STEP(const auto plan, step(make_plan(schema_, line, document, lookup())));
     if (plan.reply == Plan::Reply::data) {
       PCN_STEP(auto value, read(plan));
       return render(std::move(value), line.options);
@@ -222,6 +225,102 @@ class Run {
     if (plan.reply == Plan::Reply::nothing) return std::string();
     PCN_STEP(auto output, step(output_in(body, plan.target.node())));
     return output.is_null() ? std::string() : render(std::move(output), line.options);
+  }
+
+  // ---- the configuration as a whole --------------------------------------------------------------------------------
+
+  Step_<std::string> configuration(const CommandLine& line) {
+    const auto& word = line.words[0];
+    const bool back = word == "rollback";
+    if (line.verb != Verb::none || !line.assignments.empty() || line.words.size() > (back ? 2U : 1U))
+      return Stop(failed(exit_syntax, back ? "Bad syntax, usage: rollback [N] [--dry-run]\n"
+                                           : "Bad syntax, usage: " + word + " FILE (or < FILE)\n"));
+    Json input{{"dry-run", line.options.dry_run || word == "diff"}};
+    if (line.options.comment) input["comment"] = *line.options.comment;
+    if (back) {
+      if (line.words.size() == 2) {
+        const auto count = Json::parse(line.words[1], nullptr, false);
+        if (!count.is_number_unsigned())
+          return Stop(failed(exit_syntax, line.words[1] + " is not a number of changes\n"));
+        input["count"] = count;
+      }
+    } else {
+      PCN_STEP(const auto document, document_for(line));
+      if (!document) return Stop(failed(exit_syntax, "The input holds no document\n"));
+      PCN_STEP(const auto lists, step(cubes_in(schema_, *document, lookup())));
+      input["configuration"] = lists.dump();
+      input["prune"] = line.options.prune || word == "load";
+    }
+    PCN_STEP(const auto body,
+             send({"POST", std::string("/restconf/operations/polycube:") + (back ? "rollback" : "apply"),
+                   Json{{"polycube:input", input}}.dump()}));
+    const auto reply = Json::parse(body, nullptr, false);
+    const auto output = reply.is_object() && !reply.empty() ? reply.front() : Json::object();
+    const auto changes = output.is_object() ? output.value("changes", std::string()) : std::string();
+    return changes.empty() ? std::string("nothing to change\n") : changes + "\n";
+  }
+
+  Step_<std::string> save(const CommandLine& line) {
+    if (line.verb != Verb::none || !line.assignments.empty() || line.words.size() > 2 || line.file)
+      return Stop(failed(exit_syntax, "Bad syntax, usage: save [FILE]\n"));
+    PCN_STEP(const auto body, send({"GET", "/restconf/data?content=config&with-defaults=explicit", {}}));
+    PCN_STEP(auto value, step(services_in(body, schema_)));
+    PCN_STEP(const auto state, read_own("cubes", {}, verbose()));
+    add_chains(value, state);
+    Options yaml;
+    yaml.format = Format::yaml;
+    const auto text = render(std::move(value), yaml);
+    if (line.words.size() == 1) return text;
+    if (auto written = write_file(line.words[1], text); !written)
+      return Stop(failed(exit_refused, "error: " + written.error().message + "\n"));
+    return std::string();
+  }
+
+  /// Where transparent cubes are, which is no configuration of theirs.
+  static void add_chains(Json& services, const Json& state) {
+    if (!state.contains("cube")) return;
+    for (const auto& cube : state["cube"]) {
+      const auto service = services.find(cube.value("service-name", std::string()));
+      if (service == services.end()) continue;
+      for (auto& saved : *service) {
+        if (saved["name"] != cube["name"]) continue;
+        if (const auto parent = cube.value("parent", std::string()); !parent.empty()) saved["parent"] = parent;
+        if (!cube.contains("ports") || !saved.contains("ports")) continue;
+        for (const auto& port : cube["ports"])
+          for (auto& saved_port : saved["ports"])
+            if (saved_port["name"] == port["name"] && port.contains("tcubes")) saved_port["tcubes"] = port["tcubes"];
+      }
+    }
+  }
+
+  Step_<std::string> history(const CommandLine& line) {
+    if (line.verb != Verb::show || line.words.size() > 1)
+      return Stop(failed(exit_syntax, "Bad syntax, usage: history [show]\n"));
+    PCN_STEP(auto value, read_own("history", {}, verbose()));
+    if (line.options.format != Format::text) return render(std::move(value), line.options);
+    std::string text;
+    if (!value.contains("commit")) return text;
+    const auto& commits = value["commit"];
+    for (auto commit = commits.rbegin(); commit != commits.rend(); ++commit) {  // the newest first
+      text +=
+          fmt::format("{} {} {}", (*commit)["number"].dump(), commit->value("time", ""), commit->value("author", "-"));
+      if (const auto comment = commit->value("comment", std::string()); !comment.empty()) text += ": " + comment;
+      text += '\n';
+      std::istringstream changes(commit->value("changes", std::string()));
+      for (std::string one; std::getline(changes, one);) text += "    " + one + '\n';
+    }
+    return text;
+  }
+
+  static Options verbose() {
+    Options whole;
+    whole.detail = Detail::verbose;
+    return whole;
+  }
+
+  CubeLookup lookup() {
+    return {[this](const std::string& cube) { return service_of(cube); },
+            [this] { return names_in(all_cubes(), "cube"); }};
   }
 
   Step_<std::string> version(const CommandLine& line) {

@@ -66,6 +66,10 @@ class Reader {
       line_.file = words[1];
       words.pop_back();
     }
+    if (!line_.file && !line_.help && words.size() == 2 && takes_whole_configuration(words)) {
+      line_.file = words[1];
+      words.pop_back();
+    }
     if (line_.file && !line_.assignments.empty())
       return fail(ErrorCode::malformed_message, "A file and {}= cannot be used together", line_.assignments[0].first);
     if (line_.file && !changes && line_.verb != Verb::none)
@@ -117,6 +121,7 @@ class Reader {
       options.whole_log = true;
       return {};
     }
+    if (flag == "--dry-run" || flag == "--prune" || flag.starts_with("-comment=")) return read_plan_flag(flag);
     const bool hide = flag.starts_with("-hide=");
     const bool interval = flag.starts_with("-interval=");
     const bool form = flag == "-normal" || flag == "-brief" || flag == "-verbose" || flag == "-json" || flag == "-yaml";
@@ -143,6 +148,21 @@ class Reader {
     }
     options.tabular = true;
     options.detail = flag == "-brief" ? Detail::brief : flag == "-verbose" ? Detail::verbose : Detail::normal;
+    return {};
+  }
+
+  Result<> read_plan_flag(const std::string& flag) {
+    if (!is_about_configuration(line_.words))
+      return fail(ErrorCode::malformed_message, "{} can only be used with apply, diff, load and rollback", flag);
+    if (flag == "--prune" && !takes_whole_configuration(line_.words))
+      return fail(ErrorCode::malformed_message, "{} can only be used with apply, diff and load", flag);
+    auto& options = line_.options;
+    if (flag == "--dry-run")
+      options.dry_run = true;
+    else if (flag == "--prune")
+      options.prune = true;
+    else
+      options.comment = flag.substr(std::string_view("-comment=").size());
     return {};
   }
 
@@ -176,8 +196,17 @@ std::string_view to_string(Verb verb) {
 
 bool shows_by_default(const std::vector<std::string>& words) {
   if (words.empty()) return false;
-  const bool only_shown = words[0] == "netdevs" || words[0] == "topology" || words[0] == "services";
+  const bool only_shown =
+      words[0] == "netdevs" || words[0] == "topology" || words[0] == "services" || words[0] == "history";
   return only_shown || (words.size() == 1 && (words[0] == "cubes" || words[0] == "version"));
+}
+
+bool takes_whole_configuration(const std::vector<std::string>& words) {
+  return !words.empty() && (words[0] == "apply" || words[0] == "diff" || words[0] == "load");
+}
+
+bool is_about_configuration(const std::vector<std::string>& words) {
+  return takes_whole_configuration(words) || (!words.empty() && words[0] == "rollback");
 }
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {

@@ -26,10 +26,13 @@ enum class Format { text, json, yaml };
 struct Options {
   Detail detail = Detail::normal;
   Format format = Format::text;
-  std::vector<std::string> hide;   ///< dotted member paths
-  bool tabular = false;            ///< -normal, -brief, -verbose or -hide was given
-  bool whole_log = false;          ///< of the verifier, when the kernel refuses a program
-  std::optional<double> interval;  ///< seconds between the two reads of a rate; 0 = no rates
+  std::vector<std::string> hide;       ///< dotted member paths
+  bool tabular = false;                ///< -normal, -brief, -verbose or -hide was given
+  bool whole_log = false;              ///< of the verifier, when the kernel refuses a program
+  bool dry_run = false;                ///< only say what would be done
+  bool prune = false;                  ///< cubes that are not in the document go
+  std::optional<std::string> comment;  ///< for the history
+  std::optional<double> interval;      ///< seconds between the two reads of a rate; 0 = no rates
 };
 
 struct CommandLine {
@@ -43,6 +46,10 @@ struct CommandLine {
 
 /// Whether words without a command mean `show`: `cubes` alone, `topology` with or without a name.
 [[nodiscard]] bool shows_by_default(const std::vector<std::string>& words);
+
+/// Commands on the configuration as a whole: `apply`, `diff` and `load`, which take a document, `rollback`.
+[[nodiscard]] bool takes_whole_configuration(const std::vector<std::string>& words);
+[[nodiscard]] bool is_about_configuration(const std::vector<std::string>& words);
 
 /// Errors: malformed_message with the text for the user.
 [[nodiscard]] Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);

@@ -27,7 +27,7 @@ struct Offers {
   std::string example;            ///< a full command line
 };
 
-constexpr std::array<std::array<const char*, 3>, 8> own_words{{
+constexpr std::array<std::array<const char*, 3>, 14> own_words{{
     {"connect", "command", "Connect two ports, or a port and a network device"},
     {"disconnect", "command", "Disconnect what connect joined"},
     {"attach", "command", "Attach a transparent cube to a port or a network device"},
@@ -36,6 +36,12 @@ constexpr std::array<std::array<const char*, 3>, 8> own_words{{
     {"cubes", "command", "Show all cubes, or add several at once"},
     {"topology", "command", "Show how cubes, ports and network devices are wired"},
     {"netdevs", "command", "Show the network devices of the host"},
+    {"apply", "command", "Make cubes what a file says of them, all or none"},
+    {"diff", "command", "Show what apply would do"},
+    {"save", "command", "Write the whole configuration into a file"},
+    {"load", "command", "Make the whole configuration what a file says"},
+    {"history", "command", "Show what was changed when by whom"},
+    {"rollback", "command", "Take back the last changes"},
 }};
 
 constexpr const char* flags =
@@ -47,6 +53,9 @@ constexpr const char* flags =
     "-verbose           show: nested lists as well\n"
     "-hide=k1,k2.k3     show: without these members\n"
     "-interval=S|none   topology: measure the rates over S seconds, or not at all\n"
+    "--dry-run          apply, load, rollback: only show what would be done\n"
+    "--prune            apply, diff: cubes that the file does not have are removed\n"
+    "-comment=TEXT      apply, load, rollback: for the history\n"
     "-log               when the kernel refuses a program: the whole log of its verifier\n"
     "-h, --help, ?      this text; ? at the end of a line: what may come next\n"
     "--version          the version of polycubectl\n";
@@ -283,6 +292,22 @@ Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
         "topology show -interval=S|none      measure the rates over S seconds, or not at all\n"
         "topology show -json|-yaml           an array of cubes\n"
         "topology show -normal|-verbose      a table\n\n");
+  if (word == "apply" || word == "diff" || word == "load")
+    return std::string(
+        "\napply FILE [--prune] [--dry-run]   make cubes what a YAML or JSON file says of them, all or none\n"
+        "diff FILE [--prune]                show what apply would do\n"
+        "load FILE                          as apply --prune: what the file does not have is removed\n\n"
+        "A file is what `save` writes or `cubes show -yaml` prints, services with lists of cubes, or a list of cubes "
+        "with\n"
+        "their service-name. Other cubes stay as they are; of those in the file everything becomes as it says.\n\n");
+  if (word == "save")
+    return std::string("\nsave [FILE]    write the whole configuration as YAML, to standard output without FILE\n\n");
+  if (word == "history")
+    return std::string("\nhistory [show]    the last 100 changes: number, time, user, comment, and what was done\n\n");
+  if (word == "rollback")
+    return std::string(
+        "\nrollback [N] [--dry-run]    take back the last N changes (1), as one change, which can be taken back, "
+        "too\n\n");
   if (word == "netdevs") return std::string("\nnetdevs show [name]    the network devices of the host, or one\n\n");
   return std::string(no_help);
 }

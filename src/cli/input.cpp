@@ -168,4 +168,17 @@ Result<std::string> read_file(const std::string& path) {
   }
 }
 
+Result<> write_file(const std::string& path, std::string_view content) {
+  const std::string fresh = path + ".new";
+  std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
+  file.write(content.data(), static_cast<std::streamsize>(content.size()));
+  file.close();
+  if (!file || std::rename(fresh.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    (void)std::remove(fresh.c_str());
+    return fail_errno(error, "cannot write " + path);
+  }
+  return {};
+}
+
 }  // namespace polycube::cli

@@ -31,4 +31,7 @@ struct Patience {
 /// Reads a file to its end. Errors: malformed_message (cannot be read), limit_exceeded.
 [[nodiscard]] Result<std::string> read_file(const std::string& path);
 
+/// Writes a file whole: until it is, one of that name stays as it was. Errors: system.
+[[nodiscard]] Result<> write_file(const std::string& path, std::string_view content);
+
 }  // namespace polycube::cli

@@ -240,6 +240,7 @@ Result<Plan> plan_rpc(const CommandLine& line) {
 struct Catalogue {
   const Schema& schema;
   const CubeLookup& lookup;
+  State state = State::drop;
 };
 
 Result<> put_cube(const Catalogue& known, const std::string& service_name, const Json& cube, Json& lists) {
@@ -255,7 +256,7 @@ Result<> put_cube(const Catalogue& known, const std::string& service_name, const
   if (!cube.is_object()) return fail(ErrorCode::malformed_message, "A cube of {} is no object", service_name);
   auto& list = lists[service_name + ":" + service->name];
   if (list.is_null()) list = Json::array();
-  PCN_ASSIGN(auto entry, entry_of({service, {}}, body_to_wire(service->children, cube, State::drop)));
+  PCN_ASSIGN(auto entry, entry_of({service, {}}, body_to_wire(service->children, cube, known.state)));
   list.push_back(std::move(entry));
   return {};
 }
@@ -288,6 +289,14 @@ Result<Json> cube_lists(const Catalogue& known, const Json& document) {
   }
   return lists;
 }
+
+}  // namespace
+
+Result<Json> cubes_in(const Schema& schema, const Json& document, const CubeLookup& cubes) {
+  return cube_lists({schema, cubes, State::keep}, document);
+}
+
+namespace {
 
 Result<Plan> plan_cubes(const Catalogue& known, const CommandLine& line, const std::optional<Json>& document) {
   if (line.words.size() > 1 || (line.verb != Verb::add && line.verb != Verb::set))
@@ -332,7 +341,9 @@ Input input_of(const CommandLine& line) {
   if (line.help || line.words.empty() || is_rpc_word(line.words[0]) || line.verb == Verb::show ||
       line.verb == Verb::del || (line.verb == Verb::set && line.assignments.size() == 1))
     return Input::none;
-  return line.file || (line.words[0] == "cubes" && line.assignments.empty()) ? Input::required : Input::optional;
+  if (line.words[0] == "rollback" || line.words[0] == "save" || line.words[0] == "history") return Input::none;
+  const bool whole = line.words[0] == "cubes" || takes_whole_configuration(line.words);
+  return line.file || (whole && line.assignments.empty()) ? Input::required : Input::optional;
 }
 
 int needed_depth(const Step& step, Detail detail) {
@@ -359,7 +370,7 @@ Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std:
     return fail(ErrorCode::malformed_message, "What is to be done, with which cube? Try: polycubectl ?");
   const auto& first = line.words[0];
   if (is_rpc_word(first)) return plan_rpc(line);
-  if (first == "cubes") return plan_cubes({schema, cubes}, line, document);
+  if (first == "cubes") return plan_cubes({schema, cubes, State::drop}, line, document);
   auto resolved = resolve(schema, line.words, cubes);
   if (!resolved && line.verb == Verb::none) resolved.error().message += meant_verb(line.words);
   PCN_ASSIGN(auto target, std::move(resolved));

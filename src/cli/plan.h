@@ -44,6 +44,9 @@ enum class Input { none, optional, required };
 [[nodiscard]] Result<Plan> make_plan(const Schema& schema, const CommandLine& line, const std::optional<Json>& document,
                                      const CubeLookup& cubes);
 
+/// The cubes of a document, of whatever form, as the daemon's operation `apply` takes them. Errors: as make_plan().
+[[nodiscard]] Result<Json> cubes_in(const Schema& schema, const Json& document, const CubeLookup& cubes);
+
 /// GET of a target, as deep as the output needs.
 [[nodiscard]] Plan read_plan(Target target, const Options& options);
 

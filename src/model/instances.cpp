@@ -2,6 +2,7 @@
 // Cubes out of the instances of their nodes.
 #include <list>
 
+#include "model/document.h"
 #include "model/flat_changes.h"
 #include "model/yang.h"
 
@@ -102,18 +103,51 @@ void append(std::string& xml, const Instance& instance, const lysc_node* parent)
 
 }  // namespace
 
+namespace {
+
+Result<std::string> cube_body(const Schema& schema, const CubeId& id, const control::Changes& changes) {
+  const ServiceModel* service = schema.service(id.service);
+  if (service == nullptr)
+    return fail(ErrorCode::unknown_element, "there is no service {} (of cube {})", id.service, id.name);
+  Instance top{service->list, {id.name}};
+  for (const control::Change& change : changes)
+    if (change.after) PCN_TRY(place(id, top, change));
+  std::string xml;
+  append(xml, top, nullptr);
+  return xml;
+}
+
+}  // namespace
+
 Result<std::string> datastore_body(const Schema& schema, const std::map<CubeId, control::Changes>& cubes) {
   std::string xml = "<data xmlns=\"urn:ietf:params:xml:ns:yang:ietf-restconf\">";
   for (const auto& [id, changes] : cubes) {
-    const ServiceModel* service = schema.service(id.service);
-    if (service == nullptr)
-      return fail(ErrorCode::unknown_element, "there is no service {} (of cube {})", id.service, id.name);
-    Instance top{service->list, {id.name}};
-    for (const control::Change& change : changes)
-      if (change.after) PCN_TRY(place(id, top, change));
-    append(xml, top, nullptr);
+    PCN_ASSIGN(const std::string cube, cube_body(schema, id, changes));
+    xml += cube;
   }
   return xml + "</data>";
+}
+
+Result<Edit> replacing_edit(const Schema& schema, const CubeId& cube, const control::Changes& instances) {
+  PCN_ASSIGN(std::string body, cube_body(schema, cube, instances));
+  return Edit{Method::put, fmt::format("{0}:{0}={1}", cube.service, encode_key(cube.name)), std::move(body),
+              Format::xml};
+}
+
+control::Changes changed(control::Changes instances, const control::Changes& changes) {
+  std::map<std::pair<std::string, Keys>, control::Leaves> by_place;
+  for (control::Change& there : instances)
+    by_place[{std::move(there.node), std::move(there.keys)}] = std::move(*there.after);
+  for (const control::Change& change : changes) {
+    if (change.after)
+      by_place[{change.node, change.keys}] = *change.after;
+    else
+      by_place.erase({change.node, change.keys});
+  }
+  control::Changes result;
+  if (!by_place.contains({"", {}})) return result;
+  for (auto& [where, leaves] : by_place) result.push_back({where.first, where.second, {}, std::move(leaves)});
+  return result;
 }
 
 }  // namespace polycube::model

@@ -25,6 +25,12 @@ struct EditReply {
   std::string etag;      ///< of the configuration after the edit
 };
 
+/// Who asks for a change, and why, for the history.
+struct Origin {
+  std::string author;
+  std::string comment;
+};
+
 class Controller {
  public:
   virtual ~Controller() = default;
@@ -33,14 +39,15 @@ class Controller {
   [[nodiscard]] virtual Result<ReadReply> read(const std::string& path, const model::ReadOptions& options) = 0;
 
   /// `if_match`: entity tags of which one must be the current one; "*" matches every existing resource.
-  [[nodiscard]] virtual Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match) = 0;
+  [[nodiscard]] virtual Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,
+                                               const Origin& origin) = 0;
 
   /// Action (api-path below data) or RPC ("module:name", below operations). Returns the body of the reply, which may be
   /// empty.
   [[nodiscard]] virtual Result<std::string> invoke_action(const std::string& path, const std::string& body,
-                                                          model::Format format) = 0;
+                                                          model::Format format, const Origin& origin) = 0;
   [[nodiscard]] virtual Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body,
-                                                       model::Format format) = 0;
+                                                       model::Format format, const Origin& origin) = 0;
 
   /// Entity tag of the configuration as it is now.
   [[nodiscard]] virtual std::string revision() const = 0;

@@ -94,9 +94,9 @@ std::string LocalController::revision() const {
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
 
 bool is_command_word(const std::string& name) {
-  static const std::set<std::string> words = {"add",        "set",     "show",   "del",      "connect",
-                                              "disconnect", "attach",  "detach", "topology", "services",
-                                              "cubes",      "netdevs", "version"};
+  static const std::set<std::string> words = {
+      "add",   "set",     "show",    "del",   "connect", "disconnect", "attach", "detach",  "topology", "services",
+      "cubes", "netdevs", "version", "apply", "diff",    "load",       "save",   "history", "rollback"};
   return words.contains(name);
 }
 
@@ -119,8 +119,10 @@ struct LocalController::Learned {
 
 // ---- transactions ----------------------------------------------------------------------------------------------------
 
-Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vector<std::string>& if_match) {
+Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vector<std::string>& if_match,
+                                        const Origin& origin) {
   const WriteLock lock(mutex_);
+  origin_ = origin;
   if (!if_match.empty()) {
     const bool matches = std::any_of(if_match.begin(), if_match.end(),
                                      [&](const std::string& tag) { return tag == "*" || tag == etag(); });
@@ -142,7 +144,7 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
 }
 
 Result<topology::Topology> LocalController::topology_of(const model::Candidate& candidate,
-                                                        const topology::Topology* restored) const {
+                                                        const Settings& settings) const {
   topology::Topology after = topology_;
   for (const auto& [id, change] : candidate.changes)
     if (!change.after) after.cubes.erase(id.name);
@@ -153,9 +155,11 @@ Result<topology::Topology> LocalController::topology_of(const model::Candidate& 
     cube.egress = package->egress();
     after.cubes[id.name] = std::move(cube);
   }
-  if (restored != nullptr) after.chains = restored->chains;
-  topology::assign_indexes(restored != nullptr ? *restored : topology_, after);
-  topology::assign_uuids(restored != nullptr ? *restored : topology_, after, random_uuid);
+  const topology::Topology& known = settings.restored != nullptr ? *settings.restored : topology_;
+  if (settings.restored != nullptr) after.chains = known.chains;
+  if (settings.chains) after.chains = *settings.chains;
+  topology::assign_indexes(known, after);
+  topology::assign_uuids(known, after, random_uuid);
   topology::forget_deleted(after);
   return after;
 }
@@ -200,34 +204,45 @@ topology::Devices LocalController::usable_devices(const topology::Topology& cand
   return devices;
 }
 
-Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cleared,
-                                 const topology::Topology* restored) {
-  if (candidate.changes.empty()) {
+// Whether it may be so; with the devices that may be used.
+Result<topology::Devices> LocalController::judge(const topology::Topology& after) {
+  PCN_TRY(devices_->refresh());
+  topology::Devices devices = usable_devices(after);
+  if (auto violation = topology::check(topology_, after, devices)) {
+    violation->error.path = path_of(after.cubes.at(violation->cube).service, violation->cube, violation->port, "peer");
+    return tl::unexpected<Error>(std::move(violation->error));
+  }
+  return devices;
+}
+
+Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cleared, const Settings& settings) {
+  const bool restoring = settings.restored != nullptr;
+  if (candidate.changes.empty() && (!settings.chains || *settings.chains == topology_.chains)) {
     // Nothing but what the fast path has put there.
     for (const engine::TableAccess& list : cleared.lists) PCN_TRY(list.clear());
     return {};
   }
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
-  PCN_ASSIGN(topology::Topology after, topology_of(candidate, restored));
-  PCN_TRY(devices_->refresh());
-  const topology::Devices devices = usable_devices(after);
-  if (auto violation = topology::check(restored != nullptr ? after : topology_, after, devices)) {
-    violation->error.path = path_of(after.cubes.at(violation->cube).service, violation->cube, violation->port, "peer");
-    return tl::unexpected<Error>(std::move(violation->error));
+  PCN_ASSIGN(topology::Topology after, topology_of(candidate, settings));
+  topology::Devices devices;
+  if (restoring) {
+    PCN_TRY(devices_->refresh());
+    devices = usable_devices(after);
+  } else {
+    PCN_ASSIGN(devices, judge(after));
   }
   topology::Wiring wiring = topology::wire(after, devices);
   engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
   PCN_TRY(add_table_changes(candidate, transaction));
   PCN_TRY(add_clearing(cleared, transaction));
   // The data path and the control planes, together or not at all.
-  PCN_ASSIGN(ControlPlanes::Step control,
-             control_planes_.prepare(candidate, catalogue_, *engine_, restored != nullptr));
+  PCN_ASSIGN(ControlPlanes::Step control, control_planes_.prepare(candidate, catalogue_, *engine_, restoring));
   const topology::Devices all_devices = devices_->current();
   transaction.control = [&](engine::Undo& undo) {
     return control.commit({after, wiring, all_devices, port_leaves(&candidate)}, undo);
   };
-  if (restored == nullptr) transaction.save = [&] { return save(candidate, after); };
+  if (!restoring) transaction.save = [&] { return save(candidate, after); };
   control.begin();
   if (auto done = engine_->apply(transaction); !done) {
     (void)devices_->refresh();  // one that was made meanwhile is gone again
@@ -241,10 +256,10 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   revision_++;
   for (const auto& [id, change] : candidate.changes)
     log::info("cube {} ({}) {}", id.name, id.service,
-              restored != nullptr ? "restored"
-              : !change.before    ? "created"
-              : !change.after     ? "deleted"
-                                  : "changed");
+              restoring        ? "restored"
+              : !change.before ? "created"
+              : !change.after  ? "deleted"
+                               : "changed");
   return {};
 }
 

@@ -17,6 +17,7 @@
 #include "engine/devices.h"
 #include "engine/engine.h"
 #include "model/datastore.h"
+#include "model/document.h"
 #include "service/catalogue.h"
 #include "service/control_planes.h"
 #include "service/controller.h"
@@ -47,11 +48,12 @@ class LocalController : public Controller, public ServiceRegistry {
   ~LocalController() override;  ///< takes all cubes down
 
   [[nodiscard]] Result<ReadReply> read(const std::string& path, const model::ReadOptions& options) override;
-  [[nodiscard]] Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match) override;
+  [[nodiscard]] Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,
+                                       const Origin& origin) override;
   [[nodiscard]] Result<std::string> invoke_action(const std::string& path, const std::string& body,
-                                                  model::Format format) override;
-  [[nodiscard]] Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body,
-                                               model::Format format) override;
+                                                  model::Format format, const Origin& origin) override;
+  [[nodiscard]] Result<std::string> invoke_rpc(const std::string& rpc, const std::string& body, model::Format format,
+                                               const Origin& origin) override;
   [[nodiscard]] std::string revision() const override;
   [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return schema_.load(); }
 
@@ -74,11 +76,25 @@ class LocalController : public Controller, public ServiceRegistry {
   using WriteLock = std::unique_lock<FairMutex>;
 
   // All of these are called with the lock held.
-  /// `restored`: indexes, UUIDs and chains of what is restored, which was judged when it was configured.
-  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared,
-                                const topology::Topology* restored = nullptr);
+  using Chains = std::map<std::string, std::vector<std::string>>;
+  /// What is known of a transaction besides its candidate.
+  struct Settings {
+    /// Indexes, UUIDs and chains of what is restored, which was judged when it was configured.
+    const topology::Topology* restored = nullptr;
+    std::optional<Chains> chains = {};  ///< as they are to be
+  };
+  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared, const Settings& settings);
+  [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared) {
+    return commit(candidate, cleared, Settings{});
+  }
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate,
-                                                       const topology::Topology* restored) const;
+                                                       const Settings& settings) const;
+  [[nodiscard]] Result<topology::Devices> judge(const topology::Topology& after);
+  [[nodiscard]] Result<std::string> apply(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<std::string> roll_back(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<Chains> chains_of(const model::Document& document, topology::Topology after) const;
+  [[nodiscard]] Result<std::string> carry_out(model::Candidate& candidate, const Settings& settings, bool dry_run);
+  [[nodiscard]] Result<> add_history(model::DataTree& data, const Scope& scope) const;
   [[nodiscard]] Result<> save(const model::Candidate& candidate, const topology::Topology& after);
   [[nodiscard]] Result<> restore();
   [[nodiscard]] Result<> restore(const std::map<model::CubeId, control::Changes>& cubes,
@@ -139,6 +155,7 @@ class LocalController : public Controller, public ServiceRegistry {
   std::unique_ptr<Store> store_;                              ///< null: nothing is kept
   std::map<model::CubeId, std::string> not_restored_;         ///< saved cubes that cannot run, and why
   std::atomic<std::shared_ptr<const model::Schema>> schema_;  ///< that of the catalogue, for those without the lock
+  Origin origin_;                                             ///< of the request that holds the lock alone
   topology::Topology topology_;
   topology::Wiring wiring_;
   std::unique_ptr<engine::Engine> engine_;

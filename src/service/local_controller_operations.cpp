@@ -12,12 +12,13 @@ namespace polycube::service {
 using topology::PortName;
 
 Result<std::string> LocalController::invoke_action(const std::string& path, const std::string& body,
-                                                   model::Format format) {
+                                                   model::Format format, const Origin& origin) {
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind != model::Target::Kind::action || !target.cube)
     return fail(ErrorCode::operation_not_supported, "this is not an action");
   PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), path, body, format));
   const WriteLock lock(mutex_);
+  origin_ = origin;
   const model::CubeTree* tree = datastore_.find(target.cube->name);
   if (tree == nullptr || engine_->cube(target.cube->name) == nullptr)
     return fail(ErrorCode::data_missing, "Cube {} does not exist{}", target.cube->name,
@@ -61,10 +62,17 @@ Result<bool> LocalController::clear_by_model(const model::Target& target) {
   return false;
 }
 
-Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format) {
+Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const std::string& body, model::Format format,
+                                                const Origin& origin) {
   PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), rpc, body, format));
   const auto& input = invocation.leaves;
   const WriteLock lock(mutex_);
+  origin_ = origin;
+  if (const auto comment = input.find("comment"); comment != input.end()) origin_.comment = comment->second;
+  if (rpc == "polycube:apply" || rpc == "polycube:rollback") {
+    PCN_ASSIGN(const std::string changes, rpc == "polycube:apply" ? apply(input) : roll_back(input));
+    return model::print_output(*schema(), rpc, {{"changes", changes}}, format);
+  }
   if (rpc == "polycube:connect") {
     PCN_TRY(connect(input));
   } else if (rpc == "polycube:disconnect") {

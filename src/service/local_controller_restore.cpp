@@ -25,6 +25,8 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
   if (!store_) return {};
   Commit commit;
   commit.time = std::chrono::system_clock::now();
+  commit.author = origin_.author;
+  commit.comment = origin_.comment;
   for (const auto& [id, change] : candidate.changes)
     commit.changes[id] = model::flat_changes(change.before.get(), change.after.get(), model::Leaf::set);
   commit.chains = differences(topology_.chains, after.chains);
@@ -36,7 +38,7 @@ Result<> LocalController::restore(const std::map<model::CubeId, control::Changes
   PCN_ASSIGN(std::string body, model::datastore_body(*schema(), cubes));
   PCN_ASSIGN(model::Candidate candidate,
              datastore_.edit(model::Edit{model::Method::post, "", std::move(body), model::Format::xml}));
-  return commit(candidate, {}, &known);
+  return commit(candidate, {}, Settings{.restored = &known});
 }
 
 // All at once, or else one by one, so that one that cannot run any more does not keep down the others.

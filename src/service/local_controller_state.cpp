@@ -179,6 +179,7 @@ Result<> LocalController::add_machine_state(model::DataTree& data, const Scope& 
   PCN_TRY(add_services(data, scope));
   PCN_TRY(add_cube_list(data, scope));
   PCN_TRY(add_devices(data, scope));
+  PCN_TRY(add_history(data, scope));
   if (scope.covers({{"yang-library"}}) || scope.covers({{"modules-state"}})) PCN_TRY(model::add_yang_library(data));
   return {};
 }

@@ -220,6 +220,7 @@ Store::~Store() { sqlite3_close(database_); }
 // ---- reading ---------------------------------------------------------------------------------------------------------
 
 Result<StoredConfiguration> Store::read() try {
+  const std::lock_guard lock(mutex_);
   StoredConfiguration stored;
   std::map<std::string, control::Changes*> by_name;
   Statement cubes(*this, "SELECT name, service, hook, uuid FROM cube");
@@ -268,6 +269,7 @@ Result<StoredConfiguration> Store::read() try {
 }
 
 Result<std::vector<Commit>> Store::history(std::size_t count) try {
+  const std::lock_guard lock(mutex_);
   std::vector<Commit> commits;
   Statement found(*this, "SELECT number, time, author, comment, chains FROM history ORDER BY number DESC LIMIT ?");
   found.bind(static_cast<std::int64_t>(count));
@@ -358,6 +360,7 @@ Result<> Store::save_commit(const Commit& commit) {
 }
 
 Result<> Store::save(const Commit& commit, const topology::Topology& after) {
+  const std::lock_guard lock(mutex_);
   const auto write = [&]() -> Result<> {
     PCN_TRY(run("BEGIN IMMEDIATE"));
     // Deleted ones first: another service may have a cube by the same name now.

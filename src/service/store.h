@@ -5,13 +5,14 @@
 /// and costs in proportion to what a transaction changes: the configuration is kept as instances of nodes, one row each.
 /// Invariants: when save() returns, a crash at any later instant finds the configuration; at any instant before, the one
 /// before. A file that cannot be used is put aside, never deleted.
-/// Threading: one thread at a time.
+/// Threading: safe from every thread.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ class Store {
                                    const topology::Topology& after);
   [[nodiscard]] Result<> save_commit(const Commit& commit);
   [[nodiscard]] tl::unexpected<Error> failure() const;
+  std::mutex mutex_;
   sqlite3* database_;
   std::string file_;
 };

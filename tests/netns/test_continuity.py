@@ -109,7 +109,7 @@ def test_counters_go_on(lab, keeper, hook):
     a.ping(b, count=20)
 
     def received():
-        return daemon.data("GET", "helloworld:helloworld=h1/ports=p1/in-pkts").json["helloworld:in-pkts"]
+        return daemon.data("GET", "polycube:cubes/cube=h1/ports=p1/in-pkts").json["polycube:in-pkts"]
 
     before = int(received())
     assert before >= 20

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was configured when by whom; going back, and making the configuration what a document says.
+#include <algorithm>
+#include <ctime>
+
+#include "model/state.h"
+#include "service/cube_tree.h"
+#include "service/local_controller.h"
+#include "topology/chains.h"
+
+namespace polycube::service {
+
+namespace {
+
+constexpr std::size_t shown_commits = 100;
+constexpr std::size_t shown_lines = 100;  // of one commit
+
+std::string chain_text(const std::vector<std::string>& chain) { return fmt::format("[{}]", fmt::join(chain, ", ")); }
+
+std::string text_of(const std::vector<std::string>& lines, std::size_t limit) {
+  std::string text;
+  for (std::size_t i = 0; i < lines.size() && i < limit; i++) text += (i == 0 ? "" : "\n") + lines[i];
+  if (lines.size() > limit) text += fmt::format("\n... and {} more", lines.size() - limit);
+  return text;
+}
+
+template <typename ChainsOf>
+void describe_chains(const ChainsOf& before, const ChainsOf& after, std::vector<std::string>& lines) {
+  static const std::vector<std::string> none;
+  std::set<std::string> parents;
+  for (const auto* side : {&before, &after})
+    for (const auto& chain : *side) parents.insert(chain.first);
+  for (const std::string& parent : parents) {
+    const auto& old = before.contains(parent) ? before.at(parent) : none;
+    const auto& now = after.contains(parent) ? after.at(parent) : none;
+    if (old != now)
+      lines.push_back(fmt::format("rewire {}: transparent cubes {} -> {}", parent, chain_text(old), chain_text(now)));
+  }
+}
+
+std::string utc(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+bool is_true(const std::map<std::string, std::string>& input, const std::string& name) {
+  const auto found = input.find(name);
+  return found != input.end() && found->second == "true";
+}
+
+}  // namespace
+
+Result<> LocalController::add_history(model::DataTree& data, const Scope& scope) const {
+  if (!store_ || !scope.covers({{"history"}, {"commit", ""}})) return {};
+  PCN_ASSIGN(const std::vector<Commit> commits, store_->history(shown_commits));
+  for (const Commit& commit : commits) {
+    const std::string number = std::to_string(commit.number);
+    const std::string node = fmt::format("/polycube:history/commit[number='{}']", number);
+    std::vector<std::string> lines;
+    for (const auto& [id, changes] : commit.changes) {
+      const auto described = model::describe(id, changes);
+      lines.insert(lines.end(), described.begin(), described.end());
+    }
+    Chains before;
+    Chains after;
+    for (const auto& [parent, sides] : commit.chains) std::tie(before[parent], after[parent]) = sides;
+    describe_chains(before, after, lines);
+    PCN_TRY(model::add_leaf(data, node + "/time", utc(commit.time)));
+    if (!commit.author.empty()) PCN_TRY(model::add_leaf(data, node + "/author", commit.author));
+    if (!commit.comment.empty()) PCN_TRY(model::add_leaf(data, node + "/comment", commit.comment));
+    PCN_TRY(model::add_leaf(data, node + "/changes", text_of(lines, shown_lines)));
+  }
+  return {};
+}
+
+// Says what is done, and does it.
+Result<std::string> LocalController::carry_out(model::Candidate& candidate, const Settings& settings, bool dry_run) {
+  PCN_ASSIGN(const topology::Topology after, topology_of(candidate, settings));
+  std::vector<std::string> lines;
+  for (const auto& [id, change] : candidate.changes) {
+    const bool stays = change.before && change.after;
+    const auto described = model::describe(
+        id, model::flat_changes(change.before.get(), change.after.get(), stays ? model::Leaf::all : model::Leaf::set));
+    lines.insert(lines.end(), described.begin(), described.end());
+  }
+  describe_chains(topology_.chains, after.chains, lines);
+  std::string text = text_of(lines, lines.size());
+  for (const auto& [id, change] : candidate.changes)
+    if (!change.before) PCN_TRY(check_name(id));
+  if (dry_run) {
+    PCN_TRY(judge(after));
+  } else if (!lines.empty()) {
+    PCN_TRY(commit(candidate, {}, settings));
+  }
+  return text;
+}
+
+// Where the document says so transparent cubes are in front of other parents, or in another order.
+Result<LocalController::Chains> LocalController::chains_of(const model::Document& document,
+                                                           topology::Topology after) const {
+  const topology::Devices devices = host_devices();
+  for (const auto& [cube, parent] : document.parents) {
+    const std::string now = topology::parent_of(after, cube);
+    if (now == parent) continue;
+    if (!now.empty()) PCN_TRY(topology::detach(after, cube, now));
+    if (parent.empty()) continue;
+    auto done = topology::attach(after, cube, parent, topology::Position::automatic, devices);
+    if (!done) done = topology::attach(after, cube, parent, topology::Position::last, devices);
+    PCN_TRY(done);
+  }
+  for (const auto& [parent, order] : document.chains) {
+    const auto chain = after.chains.find(parent);
+    if (chain == after.chains.end() ||
+        !std::is_permutation(order.begin(), order.end(), chain->second.begin(), chain->second.end()))
+      continue;
+    chain->second = order;
+  }
+  return after.chains;
+}
+
+Result<std::string> LocalController::apply(const std::map<std::string, std::string>& input) {
+  PCN_ASSIGN(model::Document document, model::read_document(*schema(), input.at("configuration")));
+  std::vector<model::Edit> edits;
+  if (is_true(input, "prune"))
+    for (const auto& [id, tree] : datastore_.cubes())
+      if (!document.cubes.contains(id))
+        edits.push_back({model::Method::remove, path_of(id.service, id.name, "", ""), {}, model::Format::json});
+  std::move(document.edits.begin(), document.edits.end(), std::back_inserter(edits));
+  PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
+  PCN_ASSIGN(topology::Topology after, topology_of(candidate, {}));
+  Settings settings;
+  PCN_ASSIGN(settings.chains, chains_of(document, std::move(after)));
+  return carry_out(candidate, settings, is_true(input, "dry-run"));
+}
+
+Result<std::string> LocalController::roll_back(const std::map<std::string, std::string>& input) {
+  if (!store_) return fail(ErrorCode::operation_not_supported, "the daemon keeps no history (--transient)");
+  const std::size_t count = std::stoul(input.at("count"));
+  PCN_ASSIGN(const std::vector<Commit> commits, store_->history(count));
+  if (commits.size() < count)
+    return fail(ErrorCode::data_missing, "there are only {} changes in the history", commits.size());
+  std::map<model::CubeId, control::Changes> instances;
+  Settings settings{.restored = nullptr, .chains = topology_.chains};
+  for (const Commit& commit : commits) {
+    for (const auto& [id, changes] : commit.changes) {
+      const auto known = instances.find(id);
+      const auto running = datastore_.cubes().find(id);
+      const control::Changes back = model::reversed(changes);
+      if (known != instances.end()) {
+        known->second = model::changed(std::move(known->second), back);
+      } else {
+        instances[id] = model::changed(running == datastore_.cubes().end()
+                                           ? control::Changes()
+                                           : model::flat_changes(nullptr, running->second.get(), model::Leaf::set),
+                                       back);
+      }
+    }
+    for (const auto& [parent, sides] : commit.chains) (*settings.chains)[parent] = sides.first;
+  }
+  std::erase_if(*settings.chains, [](const auto& chain) { return chain.second.empty(); });
+  std::vector<model::Edit> edits;
+  for (const auto& [id, changes] : instances)
+    if (changes.empty() && datastore_.cubes().contains(id))
+      edits.push_back({model::Method::remove, path_of(id.service, id.name, "", ""), {}, model::Format::json});
+  for (const auto& [id, changes] : instances) {
+    if (changes.empty()) continue;
+    PCN_ASSIGN(model::Edit edit, model::replacing_edit(*schema(), id, changes));
+    edits.push_back(std::move(edit));
+  }
+  if (origin_.comment.empty()) origin_.comment = fmt::format("rollback {}", count);
+  PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
+  return carry_out(candidate, settings, is_true(input, "dry-run"));
+}
+
+}  // namespace polycube::service
