@@ -493,18 +493,46 @@ void Cube::remove(const MicrocubeId& id) {
 
 Result<> Cube::put_back(const Snapshot& snapshot, const EntryObjects& entry_objects) {
   const std::map<MicrocubeId, Microcube> now = microcubes_;
-  const auto set = [&](const std::map<MicrocubeId, Microcube>& microcubes) {
+  std::set<std::string> users;  // those that go with `now`, and those that come back
+  for (const auto* microcubes : {&now, &snapshot.microcubes})
+    for (const auto& [id, microcube] : *microcubes) users.insert(user(id));
+  const auto set = [&](std::map<MicrocubeId, Microcube> microcubes) {
     const std::unique_lock lock(tables_mutex_);
-    microcubes_ = microcubes;
+    microcubes_ = std::move(microcubes);
     version_++;
   };
-  set(snapshot.microcubes);
+  // What shares a table, with the tables among which others look for it.
+  const auto each_shared = [&](const MicrocubeId& id, const Microcube& microcube, const auto& visit) {
+    for (const Family family : families_of(*package_, hook_, id))
+      for (const auto& [name, use] : std::map(microcube.tables)) {
+        const bpf::ObjectFile& object = *microcube.code.object(family);
+        if (is_section(name) || !object.maps().contains(name)) continue;
+        const TableScope scope = scope_of(object, name).value_or(TableScope{});
+        if (scope.kind != TableScope::Kind::program)
+          visit(scope.between_cubes() ? *shared_ : cube_tables_, scope, name, use->table());
+      }
+  };
+  std::map<MicrocubeId, Microcube> before = snapshot.microcubes;
+  // Should other cubes share another table of this name by now, load() takes that, or says that it does not fit.
+  for (auto& [id, microcube] : before)
+    each_shared(id, microcube, [&](SharedTables& tables, const auto& scope, const auto& name, const auto& table) {
+      const auto other = tables.find(scope, name);
+      if (other != nullptr && other != table && !other->is_only_user(users)) microcube.tables.erase(name);
+    });
+  set(std::move(before));
   auto old = load(programs_.constants, entry_objects);
   if (old) old = install(std::move(*old));
-  if (old) return {};
-  set(now);
-  programs_.version = version_;
-  return tl::unexpected<Error>(old.error());
+  if (!old) {
+    set(now);
+    programs_.version = version_;
+    return tl::unexpected<Error>(old.error());
+  }
+  const std::unique_lock lock(tables_mutex_);
+  for (const auto& [id, microcube] : microcubes_)
+    each_shared(id, microcube, [](SharedTables& tables, const auto& scope, const auto& name, const auto& table) {
+      tables.add(scope, name, table);
+    });
+  return {};
 }
 
 namespace {

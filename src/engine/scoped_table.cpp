@@ -76,9 +76,9 @@ Result<> Table::check(const TableShape& shape, const std::string& user) const {
               to_string(shape_));
 }
 
-bool Table::is_only_user(const std::string& user) const {
+bool Table::is_only_user(const std::set<std::string>& users) const {
   const std::lock_guard lock(mutex_);
-  return std::all_of(users_.begin(), users_.end(), [&](const auto& one) { return one == user; });
+  return std::all_of(users_.begin(), users_.end(), [&](const auto& one) { return users.contains(one); });
 }
 
 TableUse::TableUse(std::shared_ptr<Table> table, std::string user) : table_(std::move(table)) {

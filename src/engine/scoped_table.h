@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "bpf/object.h"
@@ -59,7 +60,8 @@ class Table {
   /// Whether a program that declares it so can use it. Errors: invalid_value that names `user` and one that uses it.
   [[nodiscard]] Result<> check(const TableShape& shape, const std::string& user) const;
   /// Whether nobody else uses it.
-  [[nodiscard]] bool is_only_user(const std::string& user) const;
+  [[nodiscard]] bool is_only_user(const std::string& user) const { return is_only_user(std::set<std::string>{user}); }
+  [[nodiscard]] bool is_only_user(const std::set<std::string>& users) const;
 
  private:
   friend class TableUse;

@@ -774,6 +774,61 @@ TEST_P(ProgramsTest, TablesThatDoNotFit) {
   EXPECT_EQ(get<count>("everybody", one).packets, 1u);
 }
 
+// A program that is put back has the tables that it had, and whoever shares them finds those.
+TEST_P(ProgramsTest, WhatIsPutBackSharesItsTablesAgain) {
+  make_cube();
+  path_.add_cube("other", caller(), hook(), {{"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  const MicrocubeId one{Direction::ingress, 1};
+  const MicrocubeId two{Direction::ingress, 2};
+  const auto id = [&](const char* table, const MicrocubeId& program, const char* cube = "c") {
+    return id_of(must(path_.cube(cube).map(table, program)).table->map());
+  };
+  add("step", 1);
+  set("team", count{17}, one);
+  const std::uint32_t team = id("team", one);
+  const auto before = programs().snapshot();
+  must(programs().replace(one, code("other")));
+  EXPECT_NE(id("team", one), team);
+  must(programs().put_back(before));
+  EXPECT_EQ(id("team", one), team);
+  add("step", 2);
+  add("step", 1, Direction::ingress, "other");
+  for (const char* table : {"team", "everybody"}) {
+    EXPECT_EQ(id(table, two), id(table, one)) << table;
+    EXPECT_EQ(id(table, one, "other"), id(table, one)) << table;
+  }
+  EXPECT_EQ(get<count>("team", one, 0, "other").packets, 17u);
+}
+
+TEST_P(ProgramsTest, WhatIsPutBackMeetsTablesThatOthersMadeMeanwhile) {
+  make_cube();
+  path_.add_cube("other", caller(), hook(), {{"p1", ""}, {"p2", ""}});
+  must(path_.apply());
+  const MicrocubeId one{Direction::ingress, 1};
+  const auto team = [&](const char* cube) { return id_of(must(path_.cube(cube).map("team", one)).table->map()); };
+  add("step", 1);
+  const auto before = programs().snapshot();
+  must(programs().replace(one, code("other")));
+  add("other", 1, Direction::ingress, "other");
+  ASSERT_EQ(team("c"), team("other"));
+  // One of another shape: it cannot go back, and stays as it is.
+  const auto refused = programs().put_back(before);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_value);
+  for (const char* part :
+       {"table team is shared", "ingress program 1 of cube c declares", "ingress program 1 of cube other as"})
+    EXPECT_THAT(refused.error().message, HasSubstr(part));
+  EXPECT_EQ(team("c"), team("other"));
+  EXPECT_EQ(get<wide_count>("team", one).packets, 0u);
+  // One of the same shape: it joins.
+  must(programs().remove(one));
+  must(programs("other").remove(one));
+  add("step", 1, Direction::ingress, "other");
+  must(programs().put_back(before));
+  EXPECT_EQ(team("c"), team("other"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Hooks, ProgramsTest, testing::Values(Hook::tc, Hook::xdp_skb, Hook::xdp_drv), hook_name);
 INSTANTIATE_TEST_SUITE_P(Hooks, ControlPlaneTest, testing::Values(Hook::tc, Hook::xdp_skb), hook_name);
 
