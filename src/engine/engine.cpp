@@ -136,21 +136,24 @@ bool Engine::has_lost_device() const {
   return std::any_of(roots_.begin(), roots_.end(), [](const auto& entry) { return !entry.second.root.attached(); });
 }
 
-Result<SlowPath::Subscription> Engine::subscribe(const std::string& cube, SlowPath::Handler handler) {
+Result<SlowPath::Subscription> Engine::subscribe(const std::string& cube, SlowPath::Handler handler,
+                                                 SlowPath::Gate gate) {
   auto found = cubes_.find(cube);
   const bpf::Map* ring = found == cubes_.end() ? nullptr : found->second->controller_ring();
   if (ring == nullptr) return fail(ErrorCode::data_missing, "cube {} has no slow path", cube);
-  return slow_path_->subscribe(*ring, std::move(handler));
+  return slow_path_->subscribe(*ring, std::move(handler), std::move(gate));
 }
 
 Result<std::vector<SlowPath::Subscription>> Engine::subscribe_records(const std::string& cube,
-                                                                      const RecordHandler& handler) {
+                                                                      const RecordHandler& handler,
+                                                                      const SlowPath::Gate& gate) {
   std::vector<SlowPath::Subscription> subscriptions;
   const Cube* found = this->cube(cube);
   if (found == nullptr) return subscriptions;
   for (const std::string& name : found->rings()) {
     PCN_ASSIGN(const MapAccess ring, found->map(name));
     SlowPath::Reader reader;
+    reader.gate = gate;
     reader.record = [handler, name](std::span<const std::byte> record) { handler(name, record); };
     PCN_ASSIGN(SlowPath::Subscription subscription, slow_path_->subscribe(ring.table->map(), std::move(reader)));
     subscriptions.push_back(std::move(subscription));

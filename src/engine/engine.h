@@ -114,11 +114,13 @@ class Engine {
 
   [[nodiscard]] SlowPath& slow_path() { return *slow_path_; }
   /// Delivers the packets that a cube sends to its slow path. Errors: data_missing (no such cube, or no slow path).
-  [[nodiscard]] Result<SlowPath::Subscription> subscribe(const std::string& cube, SlowPath::Handler handler);
+  [[nodiscard]] Result<SlowPath::Subscription> subscribe(const std::string& cube, SlowPath::Handler handler,
+                                                         SlowPath::Gate gate = {});
   /// The same for the records of the ring buffers that the cube's master declares.
   using RecordHandler = std::function<void(const std::string& ring, std::span<const std::byte> record)>;
   [[nodiscard]] Result<std::vector<SlowPath::Subscription>> subscribe_records(const std::string& cube,
-                                                                              const RecordHandler& handler);
+                                                                              const RecordHandler& handler,
+                                                                              const SlowPath::Gate& gate = {});
   /// Where the slow path of a cube sends packets; valid as long as the cube.
   [[nodiscard]] Result<Outlet> outlet(const std::string& cube) const;
   /// Errors: data_missing.

@@ -71,8 +71,9 @@ SlowPath::~SlowPath() {
   thread_.join();
 }
 
-Result<SlowPath::Subscription> SlowPath::subscribe(const bpf::Map& ring, Handler handler) {
+Result<SlowPath::Subscription> SlowPath::subscribe(const bpf::Map& ring, Handler handler, Gate gate) {
   Reader reader;
+  reader.gate = std::move(gate);
   reader.record = [handler = std::move(handler)](std::span<const std::byte> record) {
     if (auto packet = parse_packet_in(record)) handler(*packet);
   };
@@ -126,30 +127,53 @@ void SlowPath::listen(const Listener& listener, std::uint64_t id, bool on) const
   epoll_ctl(poll_.get(), EPOLL_CTL_MOD, listener.ring.poll_fd(), &event);  // fails when its subscription has ended
 }
 
+// Reads what a round may read. Returns after which time it is to be done again; nothing when the ring is to be waited for,
+// which what is left makes readable at once, after the other rings have had their turn.
+std::optional<SlowPath::Clock::duration> SlowPath::read(Listener& listener) {
+  constexpr std::chrono::milliseconds until_it_opens{1};
+  constexpr std::chrono::seconds until_it_works{1};
+  const Reader& reader = listener.reader;
+  std::unique_lock<std::recursive_mutex> gate;
+  if (reader.gate) {
+    gate = reader.gate();
+    if (!gate) return until_it_opens;
+  }
+  const auto count = listener.ring.consume(budget);
+  if (!count) log::error("slow path: {}", count.error().message);
+  const bool more = reader.served();
+  if (!count) return until_it_works;
+  return reader.pause.count() > 0 && (more || *count > 0) ? std::optional(reader.pause) : std::nullopt;
+}
+
 void SlowPath::serve(std::uint64_t id) {
   const std::shared_ptr<Listener> listener = find(id);
   if (listener == nullptr) return;
   const std::lock_guard running(listener->running);
   if (listener->ended) return;
-  // What is left in the ring makes it readable again at once, after the other rings have had their turn.
-  if (auto done = listener->ring.consume(budget); !done) log::error("slow path: {}", done.error().message);
-  (void)listener->reader.served();
-  if (listener->reader.pause.count() == 0) return;
+  const auto pause = read(*listener);
+  if (!pause) return;
   listen(*listener, id, false);
-  (void)schedule(listener->reader.pause, [this, id] { return serve_after_pause(id); });
+  (void)schedule(*pause, [this, id] { return serve_again(id); });
 }
 
-// Again and again while there are records; then they are waited for.
-std::optional<SlowPath::Clock::duration> SlowPath::serve_after_pause(std::uint64_t id) {
+// Again and again as long as read() wants it; then records are waited for.
+std::optional<SlowPath::Clock::duration> SlowPath::serve_again(std::uint64_t id) {
   const std::shared_ptr<Listener> listener = find(id);
   if (listener == nullptr) return std::nullopt;
   const std::lock_guard running(listener->running);
   if (listener->ended) return std::nullopt;
-  const auto count = listener->ring.consume(budget);
-  if (!count) log::error("slow path: {}", count.error().message);
-  if (listener->reader.served() || (count && *count > 0)) return listener->reader.pause;
-  listen(*listener, id, true);
-  return std::nullopt;
+  const auto pause = read(*listener);
+  if (!pause) listen(*listener, id, true);
+  return pause;
+}
+
+void SlowPath::read_now(std::uint64_t id) {
+  const std::shared_ptr<Listener> listener = find(id);
+  if (listener == nullptr) return;
+  const std::lock_guard running(listener->running);
+  if (listener->ended) return;
+  constexpr std::size_t whole_ring = PCN_CONTROLLER_RING / 256;  // packets; more may come meanwhile
+  if (auto done = listener->ring.consume(whole_ring); !done) log::error("slow path: {}", done.error().message);
 }
 
 SlowPath::WorkId SlowPath::schedule(Clock::duration delay, Work work) {

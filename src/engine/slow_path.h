@@ -3,7 +3,8 @@
 /// Why: what eBPF cannot do is done in user space, without one cube's packets disturbing another's: each cube has rings of
 /// its own, and the rings are served in turn, a budget each.
 /// Invariants: everything about a packet travels with it. A cube whose slow path does not keep up loses its own packets,
-/// counted as slow-path-full by its fast path. Work that was scheduled runs among the rings, at most once in a round.
+/// counted as slow-path-full by its fast path. Work that was scheduled runs among the rings, at most once in a round. The
+/// thread waits for no lock of a cube: a ring whose gate is shut waits, and the others do not.
 /// Threading: handlers and scheduled work run on the one thread of this class, never two of them at a time. Everything
 /// else from any thread.
 /// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV (packet_in, send_packet_out).
@@ -71,10 +72,14 @@ class SlowPath {
  public:
   using Handler = std::function<void(const PacketIn&)>;
   using Clock = std::chrono::steady_clock;
+  /// What a reader needs while its ring is served. Without the lock, which it must not wait for, nothing is read: what is in
+  /// the ring stays there, in order, and what finds no room meanwhile is the fast path's loss.
+  using Gate = std::function<std::unique_lock<std::recursive_mutex>()>;
 
   /// What becomes of the records in a ring. Nothing here may throw.
   struct Reader {
     std::function<void(std::span<const std::byte>)> record;
+    Gate gate = {};  ///< none: always open
     /// A ring whose records can wait is served at most this often, so that a flood of them costs little: what finds no room
     /// meanwhile is the fast path's loss.
     Clock::duration pause{0};
@@ -96,6 +101,10 @@ class SlowPath {
     ~Subscription() {
       if (owner_ != nullptr) owner_->end(id_);
     }
+    /// Reads the packets that are in the ring now, on this thread, which holds what the gate asks for.
+    void read_now() const {
+      if (owner_ != nullptr) owner_->read_now(id_);
+    }
 
    private:
     friend class SlowPath;
@@ -110,7 +119,7 @@ class SlowPath {
   SlowPath& operator=(const SlowPath&) = delete;
 
   /// Calls `handler` for each packet in a cube's ring, those included that are there already. The handler must not throw.
-  [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Handler handler);
+  [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Handler handler, Gate gate = {});
   /// The same for records of any kind. Of a reader with a pause all that is in the ring is read at the end.
   [[nodiscard]] Result<Subscription> subscribe(const bpf::Map& ring, Reader reader);
 
@@ -129,9 +138,11 @@ class SlowPath {
   void run();
   struct Listener;
   void serve(std::uint64_t id);
-  [[nodiscard]] std::optional<Clock::duration> serve_after_pause(std::uint64_t id);
+  [[nodiscard]] std::optional<Clock::duration> serve_again(std::uint64_t id);
+  [[nodiscard]] static std::optional<Clock::duration> read(Listener& listener);
   void listen(const Listener& listener, std::uint64_t id, bool on) const;
   [[nodiscard]] std::shared_ptr<Listener> find(std::uint64_t id);
+  void read_now(std::uint64_t id);
   void end(std::uint64_t id);
   void work();
   void arm();

@@ -5,6 +5,16 @@
 
 namespace polycube::service {
 
+namespace {
+
+std::map<std::uint16_t, std::string> names_of(const std::vector<control::Port>& ports) {
+  std::map<std::uint16_t, std::string> names;
+  for (const control::Port& port : ports) names.emplace(port.index, port.name);
+  return names;
+}
+
+}  // namespace
+
 ControlPlane::ControlPlane(std::string cube, const engine::Package& package, engine::SlowPath& slow_path)
     : turn_(std::make_shared<Turn>()), host_(std::make_unique<CubeHost>(std::move(cube), package, slow_path, turn_)) {}
 
@@ -55,7 +65,9 @@ Result<control::Rows> ControlPlane::state(const std::string& node) {
 }
 
 CubeView ControlPlane::show(CubeView view) {
-  const std::lock_guard turn(turn_->mutex);  // packets are not delivered for ports that are going away
+  const std::lock_guard turn(turn_->mutex);
+  // What waits in the ring came from the ports as they were, whose indexes others may have next.
+  if (names_of(view.ports) != names_of(host_->ports())) packets_.read_now();
   return host_->set_view(std::move(view));
 }
 
@@ -98,17 +110,19 @@ Result<> ControlPlane::start(engine::Engine& engine) {
     const std::lock_guard turn(turn_->mutex);
     turn_->stage = Turn::Stage::running;
   }
-  PCN_ASSIGN(subscriptions_,
-             engine.subscribe_records(host_->name(), [this](const auto& ring, auto record) { deliver(ring, record); }));
-  auto packets = engine.subscribe(host_->name(), [this](const engine::PacketIn& in) { deliver(in); });
+  const auto gate = [this] { return this->gate(); };
+  PCN_ASSIGN(records_, engine.subscribe_records(
+                           host_->name(), [this](const auto& ring, auto record) { deliver(ring, record); }, gate));
+  auto packets = engine.subscribe(host_->name(), [this](const engine::PacketIn& in) { deliver(in); }, gate);
   if (!packets && packets.error().code == ErrorCode::data_missing) return {};
   if (!packets) return tl::unexpected<Error>(std::move(packets).error());
-  subscriptions_.push_back(std::move(*packets));
+  packets_ = std::move(*packets);
   return {};
 }
 
 void ControlPlane::stop() {
-  subscriptions_.clear();
+  packets_ = {};
+  records_.clear();
   {
     const std::lock_guard turn(turn_->mutex);
     turn_->stage = Turn::Stage::waiting;
@@ -116,12 +130,16 @@ void ControlPlane::stop() {
   host_->set_cube(std::nullopt);
 }
 
+// For the slow path's thread: the turn, unless a function runs, perhaps a long one.
+std::unique_lock<std::recursive_mutex> ControlPlane::gate() const {
+  return std::unique_lock(turn_->mutex, std::try_to_lock);
+}
+
 void ControlPlane::deliver(const std::string& ring, std::span<const std::byte> record) {
   notify("record", [&] { cube_->record(ring, record); });
 }
 
 void ControlPlane::deliver(const engine::PacketIn& in) {
-  const std::lock_guard turn(turn_->mutex);
   const std::string port = host_->port_name(in.port);
   if (port.empty()) return;  // of a port that went away after the packet came
   notify("packet_in", [&] {

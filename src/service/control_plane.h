@@ -3,7 +3,7 @@
 /// Invariants: one function of a cube's control plane runs at a time. What a function throws becomes an Error, or a line of
 /// the log where nobody waits for a Result.
 /// Threading: ControlPlane is used under the controller's lock: state() by readers beside each other, everything else by one.
-/// What it calls runs on the caller's thread or the slow path's.
+/// What it calls runs on the caller's thread or the slow path's, which waits for no cube whose function runs elsewhere.
 #pragma once
 
 #include <memory>
@@ -57,6 +57,7 @@ class ControlPlane {
   void notify(const char* what, const std::function<void()>& function);
   void deliver(const engine::PacketIn& in);
   void deliver(const std::string& ring, std::span<const std::byte> record);
+  [[nodiscard]] std::unique_lock<std::recursive_mutex> gate() const;
   void tell();
 
   std::shared_ptr<Turn> turn_;
@@ -64,8 +65,9 @@ class ControlPlane {
   std::unique_ptr<control::Cube> cube_;
   topology::Cube described_;  ///< that of the last follow()
   topology::CubeWires wires_;
-  std::map<std::string, control::Port> told_;                  ///< ports as the cube was told last
-  std::vector<engine::SlowPath::Subscription> subscriptions_;  // first to go
+  std::map<std::string, control::Port> told_;  ///< ports as the cube was told last
+  std::vector<engine::SlowPath::Subscription> records_;
+  engine::SlowPath::Subscription packets_;  // both first to go
 };
 
 }  // namespace polycube::service

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What keeps a cube's control plane in order, in whichever process it runs: one function at a time, exceptions as errors,
 /// and timers.
+/// Invariants: a thread that serves several cubes waits for none: a timer whose cube is busy comes later.
 /// Threading: by the Turn's lock.
 #pragma once
 
@@ -76,11 +77,13 @@ class TurnTimer : public control::Handle {
                                             milliseconds delay, std::optional<milliseconds> repeat,
                                             std::function<void()> function) {
     static constexpr milliseconds until_it_runs{10};
+    static constexpr milliseconds until_its_turn{1};
     auto state = std::make_shared<State>(State{false, std::move(function)});
     std::unique_ptr<TurnTimer> timer(new TurnTimer(clock, turn, state));
     using Delay = std::optional<std::chrono::steady_clock::duration>;
     timer->id_ = clock.schedule(delay, [&host, turn, state, repeat]() -> Delay {
-      const std::lock_guard lock(turn->mutex);
+      const std::unique_lock lock(turn->mutex, std::try_to_lock);
+      if (!lock) return until_its_turn;
       if (state->over || turn->stage == Turn::Stage::over) return std::nullopt;
       if (turn->stage == Turn::Stage::waiting) return until_it_runs;
       try {

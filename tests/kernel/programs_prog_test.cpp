@@ -518,6 +518,41 @@ TEST_P(ControlPlaneTest, WhatOthersDoToProgramsMeanwhileStays) {
   EXPECT_TRUE(has(2));
 }
 
+// While commit() stands still: the slow path goes on with others, and the cube's own timer waits for its turn.
+TEST_P(ControlPlaneTest, ACubeThatStandsStillHoldsUpNoOther) {
+  constexpr std::chrono::seconds long_enough{20};  // only a broken run waits for it
+  make_control_plane();
+  std::promise<void> begun;
+  std::promise<void> leave;
+  source_.commit = [&]() -> Result<> {
+    begun.set_value();
+    leave.get_future().wait();
+    return {};
+  };
+  auto commit = std::async(std::launch::async, [&] { return plane_->commit({}); });
+  begun.get_future().wait();
+  std::atomic<int> fired = 0;
+  std::promise<void> fired_again;
+  const control::Timer timer = host().every(std::chrono::milliseconds(1), [&] {
+    if (++fired == 2) fired_again.set_value();
+  });
+  bool goes_on = true;
+  for (int i = 0; i < 20 && goes_on; i++) {
+    const auto other = std::make_shared<std::promise<void>>();
+    using Delay = std::optional<engine::SlowPath::Clock::duration>;
+    (void)path_.engine().slow_path().schedule(std::chrono::milliseconds(1), [other]() -> Delay {
+      other->set_value();
+      return std::nullopt;
+    });
+    goes_on = other->get_future().wait_for(long_enough) == std::future_status::ready;
+  }
+  EXPECT_TRUE(goes_on);
+  EXPECT_EQ(fired, 0);
+  leave.set_value();
+  must(commit.get());
+  EXPECT_EQ(fired_again.get_future().wait_for(long_enough), std::future_status::ready);
+}
+
 TEST_P(ControlPlaneTest, CodeIsOfOneKind) {
   make_control_plane();
   control::Code both = control::Code::of_package("step");

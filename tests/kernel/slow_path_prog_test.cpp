@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "harness/data_path.h"
 #include "harness/must.h"
@@ -57,6 +59,17 @@ class Mailbox {
   std::deque<Letter> letters_;
 };
 
+// A frame that says whose it is and which one.
+Bytes numbered(std::uint8_t sender, std::uint32_t number) {
+  Bytes frame(64);
+  std::fill_n(frame.begin(), 12, std::byte{2});
+  frame[12] = std::byte{0x88};
+  frame[13] = std::byte{0xb6};
+  frame[14] = std::byte{sender};
+  std::memcpy(frame.data() + 15, &number, sizeof(number));
+  return frame;
+}
+
 class SlowPathTest : public testing::TestWithParam<Hook> {
  protected:
   Hook hook() const { return GetParam(); }
@@ -70,6 +83,17 @@ class SlowPathTest : public testing::TestWithParam<Hook> {
             const std::string& outport = "0", const std::string& traffic_class = "0") {
     path_.write(cube, "rules",
                 {{"inport", port}, {"action", action}, {"outport", outport}, {"traffic_class", traffic_class}});
+  }
+
+  // d1 - a, d2 - b; all goes to the slow path.
+  void two_cubes() {
+    add_device("d1");
+    add_device("d2");
+    path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}});
+    path_.add_cube("b", slow_prober(), hook(), {{"p1", "d2"}});
+    rule("a", "p1", "slow-path");
+    rule("b", "p1", "slow-path");
+    must(path_.apply());
   }
 
   static Bytes udp(const std::string& text) { return build(Ethernet{} / Ipv4{} / Udp{} / Payload(text)); }
@@ -180,27 +204,59 @@ TEST_P(SlowPathTest, WithoutASlowPathThereIsNone) {
   EXPECT_EQ(path_.engine().subscribe("a", [](const PacketIn&) {}).error().code, ErrorCode::data_missing);
 }
 
-// a's handler stands still: its ring fills, its packets are dropped and counted, and b's come through.
-TEST_P(SlowPathTest, ACubeThatDoesNotKeepUpLosesItsOwnPacketsOnly) {
-  add_device("d1");
-  add_device("d2");
-  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}});
-  path_.add_cube("b", slow_prober(), hook(), {{"p1", "d2"}});
-  rule("a", "p1", "slow-path");
-  rule("b", "p1", "slow-path");
-  must(path_.apply());
-  constexpr std::uint64_t sent = 3000;  // a record takes at least 256 bytes of 256 KiB
-  for (std::uint64_t i = 0; i < sent; i++) at("d1").send(udp("flood"));
-  at("d2").send(udp("single"));
+// A function of a runs elsewhere and does not end: its ring fills, its packets are dropped and counted, and b's come through.
+// What is in the ring comes afterwards, in order.
+TEST_P(SlowPathTest, ACubeThatStandsStillLosesItsOwnPacketsOnly) {
+  two_cubes();
   Mailbox of_a;
   Mailbox of_b;
+  std::recursive_mutex turn;
+  std::unique_lock stands_still(turn);
+  const auto listens_a = must(path_.engine().subscribe(
+      "a", [&](const PacketIn& in) { of_a.put(in); }, [&] { return std::unique_lock(turn, std::try_to_lock); }));
   const auto listens_b = must(path_.engine().subscribe("b", [&](const PacketIn& in) { of_b.put(in); }));
-  EXPECT_TRUE(same_packet(udp("single"), of_b.take().packet));
-  const auto listens_a = must(path_.engine().subscribe("a", [&](const PacketIn& in) { of_a.put(in); }));
+  constexpr std::uint32_t sent = 3000;  // a record takes at least 256 bytes of 256 KiB
+  for (std::uint32_t i = 0; i < sent; i++) {
+    at("d1").send(numbered(1, i));
+    if (i % 100 != 0) continue;
+    at("d2").send(numbered(2, i));
+    EXPECT_TRUE(same_packet(numbered(2, i), of_b.take().packet));
+  }
   const std::uint64_t dropped = path_.statistics("a").drops["slow-path-full"];
   EXPECT_GT(dropped, 0u);
-  for (std::uint64_t i = dropped; i < sent; i++) (void)of_a.take();
+  EXPECT_EQ(of_a.size(), 0u);
+  stands_still.unlock();
+  for (std::uint32_t i = 0; i < sent - dropped; i++) EXPECT_TRUE(same_packet(numbered(1, i), of_a.take().packet));
   EXPECT_EQ(path_.statistics("a", "p1").in_packets, sent);
+  EXPECT_THAT(path_.statistics("b").drops, IsEmpty());
+}
+
+// a's packets never end, and each takes its time: b's has to wait for no more of them than two rounds have.
+TEST_P(SlowPathTest, AFloodOfOneCubeStarvesNoOther) {
+  two_cubes();
+  Mailbox of_b;
+  std::atomic<std::uint64_t> handled = 0;
+  const auto listens_a = must(path_.engine().subscribe("a", [&](const PacketIn&) {
+    handled++;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }));
+  std::uint64_t handled_then = 0;
+  const auto listens_b = must(path_.engine().subscribe("b", [&](const PacketIn& in) {
+    handled_then = handled;
+    of_b.put(in);
+  }));
+  const auto fill = [&] {  // more than can be handled meanwhile
+    const std::uint64_t before = path_.statistics("a").drops["slow-path-full"];
+    while (path_.statistics("a").drops["slow-path-full"] == before)
+      for (int i = 0; i < 1000; i++) at("d1").send(udp("flood"));
+  };
+  for (int round = 0; round < 5; round++) {
+    fill();
+    const std::uint64_t before = handled;
+    at("d2").send(udp("single"));
+    EXPECT_TRUE(same_packet(udp("single"), of_b.take().packet));
+    EXPECT_LE(handled_then - before, 2 * engine::SlowPath::budget);
+  }
   EXPECT_THAT(path_.statistics("b").drops, IsEmpty());
 }
 
@@ -231,17 +287,6 @@ TEST_P(SlowPathTest, AfterItsEndASubscriptionGetsNothing) {
   while (!same_packet(udp("two"), mailbox.take().packet)) {
   }
   EXPECT_EQ(calls, before);
-}
-
-// A frame that says whose it is and which one.
-Bytes numbered(std::uint8_t sender, std::uint32_t number) {
-  Bytes frame(64);
-  std::fill_n(frame.begin(), 12, std::byte{2});
-  frame[12] = std::byte{0x88};
-  frame[13] = std::byte{0xb6};
-  frame[14] = std::byte{sender};
-  std::memcpy(frame.data() + 15, &number, sizeof(number));
-  return frame;
 }
 
 // A million packets of two cubes, in turn: each comes to the slow path of its cube and out of the other one, in order. As

@@ -7,7 +7,9 @@
 /// first packet, timer and link after the first commit(). An exception becomes an error of the request, or a line of the log
 /// where there is none.
 /// Threading: Host may be used from every thread, also from a cube's own. A function of a cube must not wait for another
-/// request to the daemon, which waits for it.
+/// request to the daemon, which waits for it. In the daemon, packets, records and timers of all cubes have one thread:
+/// a function that takes long there (add_program() of C source can take 10 s) holds up those of others, while a long one in
+/// a request holds up only its own cube's.
 /// Units: packets are whole Ethernet frames, in network byte order, without the frame check sequence.
 /// Source: A Framework for eBPF-Based Network Functions in an Era of Microservices, IV and Table I. @file
 #pragma once
