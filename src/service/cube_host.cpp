@@ -62,6 +62,24 @@ CubeView view_of(const std::string& name, const Surroundings& now) {
   return view;
 }
 
+CubeHost::CubeHost(std::string name, const engine::Package& package, engine::SlowPath& slow_path,
+                   std::shared_ptr<Turn> turn)
+    : name_(std::move(name)),
+      package_(package),
+      slow_path_(slow_path),
+      turn_(std::move(turn)),
+      lines_(
+          [&slow_path](std::function<void()> function) {
+            using Again = std::optional<engine::SlowPath::Clock::duration>;
+            (void)slow_path.schedule(std::chrono::seconds(1), [function = std::move(function)]() -> Again {
+              function();
+              return std::nullopt;
+            });
+          },
+          [name = name_](const std::string& text) {
+            log::write(spdlog::level::warn, fmt::format("[{}] {}", name, text));
+          }) {}
+
 // ---- ports and packets -----------------------------------------------------------------------------------------------
 
 std::vector<control::Port> CubeHost::ports() const {
@@ -98,7 +116,8 @@ void CubeHost::log(control::LogLevel level, std::string_view text) {
   static constexpr std::array levels{spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
                                      spdlog::level::warn,  spdlog::level::err,   spdlog::level::critical};
   const auto wanted = levels.at(static_cast<std::size_t>(level));
-  if (wanted >= threshold_.load()) log::write(wanted, fmt::format("[{}] {}", name_, text));
+  if (wanted < threshold_.load() || !lines_.take(TokenBucket::Clock::now())) return;
+  log::write(wanted, fmt::format("[{}] {}", name_, text));
 }
 
 CubeView CubeHost::set_view(CubeView view) {

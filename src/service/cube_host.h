@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What a control plane in the daemon gets for a host: its cube's ports, tables, timers and way out.
-/// Invariants: answers by what set_view() and set_cube() said last. Without a cube, tables and packets are refused.
+/// Invariants: answers by what set_view() and set_cube() said last. Without a cube, tables and packets are refused. What is
+/// logged is limited, whatever packets or a remote service do.
 /// Threading: from any thread. Timers run with the Turn's lock; the host waits for none of the controller's.
 #pragma once
 
@@ -13,6 +14,7 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "service/line_limit.h"
 #include "service/turn.h"
 
 namespace polycube::service {
@@ -34,8 +36,7 @@ struct Surroundings {
 
 class CubeHost : public control::Host {
  public:
-  CubeHost(std::string name, const engine::Package& package, engine::SlowPath& slow_path, std::shared_ptr<Turn> turn)
-      : name_(std::move(name)), package_(package), slow_path_(slow_path), turn_(std::move(turn)) {}
+  CubeHost(std::string name, const engine::Package& package, engine::SlowPath& slow_path, std::shared_ptr<Turn> turn);
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::vector<control::Port> ports() const override;
@@ -94,6 +95,7 @@ class CubeHost : public control::Host {
   std::mutex commit_mutex_;  ///< guards `committed_`
   std::optional<engine::ProgramChanges> committed_;
   std::atomic<spdlog::level::level_enum> threshold_ = spdlog::level::info;
+  LineLimit lines_;
 };
 
 }  // namespace polycube::service

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Control planes as users see them: what they refuse, fail at, supply and do. The service is sample/."""
 
+import re
 import time
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from daemon import BUILD
 from network import eventually
 from remote import RemoteService
+
+
+MISSING = re.compile(r"\[s\] the control plane logs too much, (\d+) lines are missing")
 
 
 @pytest.fixture(params=["in-process", "remote"])
@@ -284,6 +288,26 @@ def test_records_of_a_ring(lab, daemon, hook):
     eventually(lambda: state(daemon, "c").get("events") == expected, "the records, in order")
     assert "[c] the control plane of cube c failed (record): record throws" in daemon.log_text()
     assert state(daemon, "other").get("events", "") == ""
+
+
+def test_a_flood_of_lines_is_cut_off_and_counted(lab, daemon):
+    """Each packet makes the control plane write a line."""
+    a = lab.station("a")
+    create(daemon, "s", throws=["packet"], ports=[{"name": "p1", "peer": a.port}])
+    tap = lab.tap(a)
+    frame = b"\xff" * 6 + b"\x02\0\0\0\0\x0a" + b"\x88\xb6" + bytes(46)
+    for _ in range(100):
+        tap.send(*[frame] * 100)
+
+    def accounted():
+        text = daemon.log_text()
+        missing = sum(int(count) for count in MISSING.findall(text))
+        written = text.count("[s] the control plane of cube s failed (packet_in): packet throws")
+        return missing > 0 and written + missing == state(daemon, "s")["packets"] and (written, missing)
+
+    written, missing = eventually(accounted, "each packet has its line, or it is said to be missing")
+    assert 1000 <= written < written + missing
+    daemon.do("del s")
 
 
 # ---- timers ----------------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ class Host {
   /// Calls `function` once after `delay`, not before the first commit().
   [[nodiscard]] virtual Timer after(std::chrono::milliseconds delay, std::function<void()> function) = 0;
 
-  /// Writes into the daemon's log, with the cube's name, unless the cube's loglevel is above `level`.
+  /// Writes into the daemon's log, with the cube's name, unless its loglevel is above `level`; 100 lines a second, no more.
   virtual void log(LogLevel level, std::string_view text) = 0;
 };
 
