@@ -4,11 +4,56 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <polycube/abi.h>
 
+#include <cstring>
 #include <future>
 
 namespace polycube::engine {
 namespace {
+
+/// What a fast path puts into its ring, with room for more than the packet.
+std::vector<std::byte> record_of(const pcn_packet_in& head, std::size_t room) {
+  std::vector<std::byte> record(sizeof(head) + room, std::byte{0x5a});
+  std::memcpy(record.data(), &head, sizeof(head));
+  return record;
+}
+
+TEST(PacketIn, IsTheHeadAndAsMuchOfThePacketAsItSays) {
+  pcn_packet_in head{};
+  head.length = 60;
+  head.packet_length = 70000;
+  head.port = PCN_MAX_PORTS - 1;
+  head.direction = PCN_EGRESS;
+  head.reason = 0xffff;
+  head.metadata[2] = 0xffffffff;
+  const auto record = record_of(head, 256);
+  const auto packet = parse_packet_in(record);
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(packet->packet.size(), 60u);
+  EXPECT_EQ(packet->packet.data(), record.data() + sizeof(head));
+  EXPECT_EQ(packet->packet_length, 70000u);
+  EXPECT_EQ(packet->port, PCN_MAX_PORTS - 1);
+  EXPECT_EQ(packet->direction, topology::Direction::egress);
+  EXPECT_EQ(packet->reason, 0xffff);
+  EXPECT_EQ(packet->metadata[2], 0xffffffff);
+}
+
+TEST(PacketIn, IsNoneOfARecordThatIsNone) {
+  pcn_packet_in head{};
+  head.length = 256;
+  const auto record = record_of(head, 256);
+  EXPECT_TRUE(parse_packet_in(record));
+  for (std::size_t size = 0; size < record.size(); size++)
+    EXPECT_FALSE(parse_packet_in(std::span(record).first(size))) << "truncated to " << size;
+  head.length = 0xffffffff;
+  EXPECT_FALSE(parse_packet_in(record_of(head, 256)));
+  head.length = 60;
+  for (const int port : {PCN_MAX_PORTS, 0xffff}) {
+    head.port = static_cast<std::uint16_t>(port);
+    EXPECT_FALSE(parse_packet_in(record_of(head, 256))) << port;
+  }
+}
 
 using std::chrono::milliseconds;
 using Delay = std::optional<SlowPath::Clock::duration>;

@@ -59,9 +59,9 @@ class Mailbox {
   std::deque<Letter> letters_;
 };
 
-// A frame that says whose it is and which one.
+// A frame that says whose it is and which one, and has another length than those before and after it.
 Bytes numbered(std::uint8_t sender, std::uint32_t number) {
-  Bytes frame(64);
+  Bytes frame(64 + number % 97);
   std::fill_n(frame.begin(), 12, std::byte{2});
   frame[12] = std::byte{0x88};
   frame[13] = std::byte{0xb6};
@@ -133,6 +133,63 @@ TEST_P(SlowPathTest, PacketsComeWholeWithWhatIsKnownAboutThem) {
   }
   EXPECT_EQ(path_.statistics("a", "p1").in_packets, 5u);
   EXPECT_EQ(path_.statistics("a", "p1").out_packets, 0u);
+  EXPECT_THAT(path_.statistics("a").drops, IsEmpty());
+}
+
+// What leaves by a port of a cube with ports, forwarded or sent by the host, and goes on from the slow path.
+TEST_P(SlowPathTest, PacketsComeFromTheWayOut) {
+  add_device("d1");
+  add_device("d2");
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}, {"p2", "d2"}});
+  rule("a", "p1", "forward", "1", "6");
+  must(path_.apply());
+  constexpr ::rule to_slow_path{.action = PROBE_SLOW_PATH, .outport = 42, .traffic_class = 0};
+  const std::uint32_t p2 = 1;
+  must(must(path_.cube("a").map("outs"))
+           .set(std::as_bytes(std::span(&p2, 1)), std::as_bytes(std::span(&to_slow_path, 1)), 1));
+  Mailbox mailbox;
+  const auto subscription = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
+  const Outlet outlet = must(path_.engine().outlet("a"));
+  FrameSocket host("d2");
+  for (const Bytes& frame : some_frames()) {
+    for (const bool forwarded : {true, false}) {
+      if (forwarded)
+        at("d1").send(frame);
+      else
+        EXPECT_ANY_THROW(host.send(frame)) << "the kernel tells the sender that it did not leave";
+      const Mailbox::Letter letter = mailbox.take();
+      EXPECT_TRUE(same_packet(frame, letter.packet)) << forwarded;
+      EXPECT_EQ(letter.head.port, 1) << forwarded;
+      EXPECT_EQ(letter.head.direction, topology::Direction::egress);
+      EXPECT_EQ(letter.head.reason, PROBE_REASON);
+      EXPECT_EQ(letter.head.traffic_class, forwarded ? 6u : 0u);
+      EXPECT_EQ(letter.head.metadata[2], to_slow_path.outport);
+      must(outlet.send(letter.head.port, Send::onward, letter.packet));
+      EXPECT_TRUE(same_packet(frame, at("d2").receive())) << forwarded;
+    }
+  }
+  EXPECT_EQ(mailbox.size(), 0u);
+  EXPECT_THAT(path_.statistics("a").drops, IsEmpty());
+}
+
+// Longer than any frame of Ethernet, as segments are that a device puts together.
+TEST_P(SlowPathTest, LongPacketsComeWholeOrCut) {
+  path_.add_cube("a", slow_prober(), hook(), {{"p1", ""}});
+  rule("a", "p1", "slow-path");
+  must(path_.apply());
+  Mailbox mailbox;
+  const auto subscription = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
+  const Outlet outlet = must(path_.engine().outlet("a"));
+  for (const std::size_t length : {2000u, 2048u, 2049u, 9000u}) {
+    SCOPED_TRACE(length);
+    Bytes frame = numbered(1, 7);
+    for (std::size_t i = frame.size(); i < length; i++) frame.push_back(static_cast<std::byte>(i % 251));
+    must(outlet.send(0, Send::in, frame));
+    const Mailbox::Letter letter = mailbox.take();
+    EXPECT_TRUE(same_packet(frame, letter.packet));
+    EXPECT_EQ(letter.head.packet_length, length);
+    EXPECT_EQ(letter.head.metadata[1], length);
+  }
   EXPECT_THAT(path_.statistics("a").drops, IsEmpty());
 }
 
@@ -289,16 +346,16 @@ TEST_P(SlowPathTest, AfterItsEndASubscriptionGetsNothing) {
   EXPECT_EQ(calls, before);
 }
 
-// A million packets of two cubes, in turn: each comes to the slow path of its cube and out of the other one, in order. As
-// many are on their way as rings and sockets hold.
+// A million packets of two cubes, in turn: each comes to the slow path of its cube, with what the fast path knew about it, and
+// out of the other one, in order. As many are on their way as rings and sockets hold.
 TEST_P(SlowPathTest, NothingIsMixedUp) {
   add_device("d1");
   add_device("d2");
   path_.add_cube("a", slow_prober(), hook(), {{"p1", "d1"}, {"p2", ""}});
   path_.add_cube("b", slow_prober(), hook(), {{"p1", "d2"}, {"p2", ""}});
   path_.join("a", "p2", "b", "p2");
-  for (const char* cube : {"a", "b"}) {
-    rule(cube, "p1", "slow-path");
+  for (const auto& [cube, known] : {std::pair("a", "1"), std::pair("b", "2")}) {
+    rule(cube, "p1", "slow-path", known, known);
     rule(cube, "p2", "forward", "0");
   }
   must(path_.apply());
@@ -314,7 +371,11 @@ TEST_P(SlowPathTest, NothingIsMixedUp) {
     return [&side](const PacketIn& in) {
       const Bytes expected = numbered(side.sender, side.seen++);
       const bool right = std::equal(in.packet.begin(), in.packet.end(), expected.begin(), expected.end());
-      if (!right || !side.outlet.send(1, Send::onward, in.packet)) side.wrong++;
+      const bool right_head = in.port == 0 && in.direction == topology::Direction::ingress &&
+                              in.reason == PROBE_REASON && in.traffic_class == side.sender &&
+                              in.packet_length == expected.size() && in.metadata[1] == expected.size() &&
+                              in.metadata[2] == side.sender;
+      if (!right || !right_head || !side.outlet.send(1, Send::onward, in.packet)) side.wrong++;
     };
   };
   const auto listens_a = must(path_.engine().subscribe("a", pass_on(a)));

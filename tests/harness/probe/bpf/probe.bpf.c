@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Does with each packet what its table says, and remembers what it saw: the cube that framework tests are made of.
- * Compiled three times: with PROBE_FLOODS it can flood as well, with PROBE_CONTROLLER it has a slow path.
+ * Compiled three times: with PROBE_FLOODS it can flood as well, with PROBE_CONTROLLER it has a slow path and a way out.
  */
 #if defined(PROBE_FLOODS)
 #include <polycube/flood.h>
 #elif defined(PROBE_CONTROLLER)
 #include <polycube/controller.h>
+#include <polycube/egress.h>
 #else
 #include <polycube/cube.h>
 #endif
@@ -56,3 +57,21 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 		return pcn_pkt_drop(ctx, md);
 	}
 }
+
+#ifdef PROBE_CONTROLLER
+PCN_ARRAY(outs, struct rule, PCN_MAX_PORTS); /* which of what leaves by a port goes to the slow path */
+
+static __always_inline int handle_tx(struct CTXTYPE *ctx, struct pkt_metadata *md)
+{
+	__u32 port = md->in_port;
+	struct rule *rule = bpf_map_lookup_elem(&outs, &port);
+	__u32 metadata[3] = {0, md->packet_len, 0};
+
+	if (!rule)
+		return RX_ERROR;
+	if (rule->action != PROBE_SLOW_PATH)
+		return RX_OK;
+	metadata[2] = rule->outport;
+	return pcn_pkt_controller_md(ctx, md, PROBE_REASON, metadata);
+}
+#endif
