@@ -80,6 +80,12 @@ class Outbox {
     abort_now(reason);
   }
 
+  /// Whether more packets should come; those of a round of the slow path that has begun find room in any case.
+  [[nodiscard]] bool has_room() const {
+    const std::lock_guard lock(mutex_);
+    return packet_bytes_ <= many;
+  }
+
   [[nodiscard]] bool closed() const {
     const std::lock_guard lock(mutex_);
     return closed_;
@@ -98,8 +104,10 @@ class Outbox {
       std::deque<Message>& next = queue_.empty() ? packets_ : queue_;
       if (next.empty()) return;
       const Message message = std::move(next.front());
+      const std::size_t size = message.ByteSizeLong();
+      queued_ -= size;
+      if (&next == &packets_) packet_bytes_ -= size;
       next.pop_front();
-      queued_ -= message.ByteSizeLong();
       lock.unlock();
       const bool written = write(message);
       lock.lock();
@@ -111,19 +119,22 @@ class Outbox {
   }
 
  private:
-  static constexpr std::size_t many = std::size_t{4} << 20;              ///< of packets
+  static constexpr std::size_t many = std::size_t{4} << 20;  ///< of packets: no more should come
+  static constexpr std::size_t most = 3 * many;              ///< of packets; a round yields less than 2 * many
   static constexpr std::size_t too_many = std::size_t{2} * max_message;  ///< of all
 
   bool append(Message message, Loss loss) {
     if (closed_) return false;
     const std::size_t size = message.ByteSizeLong();
-    if (loss == Loss::when_full && queued_ + size > many) return false;
+    const bool is_packet = loss == Loss::when_full;
+    if (is_packet && packet_bytes_ + size > most) return false;
     if (queued_ + size > too_many) {
       abort_now("it does not take what is sent to it");
       return false;
     }
     queued_ += size;
-    (loss == Loss::when_full ? packets_ : queue_).push_back(std::move(message));
+    if (is_packet) packet_bytes_ += size;
+    (is_packet ? packets_ : queue_).push_back(std::move(message));
     changed_.notify_all();
     return true;
   }
@@ -156,7 +167,8 @@ class Outbox {
   std::condition_variable changed_;
   std::deque<Message> queue_;
   std::deque<Message> packets_;
-  std::size_t queued_ = 0;  ///< bytes
+  std::size_t queued_ = 0;        ///< bytes of all
+  std::size_t packet_bytes_ = 0;  ///< of packets
   std::map<std::uint64_t, std::optional<pb::Reply>> waiting_;
   std::uint64_t last_id_ = 0;
   bool closed_ = false;

@@ -11,8 +11,10 @@ namespace polycube::remote {
 
 namespace {
 
-/// Packets and records that may wait for their cubes.
-constexpr std::size_t many_packets = 4096;
+/// Packets and records that the daemon is told of at once, unless there are none left before.
+constexpr std::uint32_t told_together = 64;
+
+bool may_wait(const pb::ToService& message) { return message.has_packet_in() || message.has_record(); }
 
 }  // namespace
 
@@ -35,6 +37,7 @@ class Runner::Connection {
 
   void receive(pb::ToService message);
   void work();
+  void settle(std::uint64_t cube, bool more);
   [[nodiscard]] pb::Reply carry_out(const pb::ToService& message);
   [[nodiscard]] pb::Reply create(std::uint64_t number, const std::string& name);
   void destroy(std::uint64_t number);
@@ -52,7 +55,12 @@ class Runner::Connection {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<pb::ToService> tasks_;
-  std::deque<pb::ToService> packets_;  ///< and records, which wait until there are no tasks: the daemon waits for those
+  /// And records, which wait until there are no tasks, since the daemon waits for those; it sends no more than some hundreds
+  /// for each cube before it is told that they are dealt with.
+  std::deque<pb::ToService> packets_;
+  std::map<std::uint64_t, std::uint32_t>
+      settled_;  ///< of the working thread: those that it is still to be told of, by cube
+  std::uint32_t settled_of_all_ = 0;
   bool over_ = false;
 };
 
@@ -99,10 +107,7 @@ void Runner::Connection::receive(pb::ToService message) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  const bool may_wait = message.has_packet_in() || message.has_record();
-  std::deque<pb::ToService>& queue = may_wait ? packets_ : tasks_;
-  if (may_wait && packets_.size() >= many_packets) return;
-  queue.push_back(std::move(message));
+  (may_wait(message) ? packets_ : tasks_).push_back(std::move(message));
   changed_.notify_all();
 }
 
@@ -125,9 +130,28 @@ void Runner::Connection::work() {
       outbox_.post(std::move(answer));
     }
     lock.lock();
+    if (!may_wait(message)) continue;
+    const bool more = !packets_.empty();
+    lock.unlock();
+    settle(message.cube(), more);
+    lock.lock();
   }
   lock.unlock();
   while (!boxes_.empty()) destroy(boxes_.begin()->first);
+}
+
+// A packet or record of this cube makes room for another one; `more` wait.
+void Runner::Connection::settle(std::uint64_t cube, bool more) {
+  settled_[cube]++;
+  if (++settled_of_all_ < told_together && more) return;
+  for (const auto& [number, count] : settled_) {
+    pb::FromService message;
+    message.set_cube(number);
+    message.mutable_taken()->set_count(count);
+    outbox_.post(std::move(message));
+  }
+  settled_.clear();
+  settled_of_all_ = 0;
 }
 
 pb::Reply Runner::Connection::carry_out(const pb::ToService& message) {

@@ -43,6 +43,7 @@ Server::~Server() {
 
 Result<> Server::start(const ServerOptions& options) {
   redirect_log();
+  patience_ = options.patience;
   grpc::ServerBuilder builder;
   builder.RegisterService(this);
   builder.SetMaxReceiveMessageSize(max_message);
@@ -105,7 +106,7 @@ grpc::Status Server::Attach(grpc::ServerContext* context, Session::Stream* strea
       log::warn("a service is refused: {} are connected", sessions_.size());
       return {grpc::StatusCode::RESOURCE_EXHAUSTED, fmt::format("{} services are connected", sessions_.size())};
     }
-    session = sessions_.emplace_back(std::make_shared<Session>(registry_, *context));
+    session = sessions_.emplace_back(std::make_shared<Session>(registry_, *context, patience_));
   }
   session->run(*stream);
   const std::lock_guard lock(mutex_);

@@ -28,6 +28,7 @@ struct ServerOptions {
   std::filesystem::path socket;  ///< empty: none
   std::string address;           ///< "ADDRESS:PORT" for TCP; empty: none
   TlsFiles tls;
+  std::chrono::milliseconds patience = offer_deadline;  ///< with those who connect, until they offer a service
 };
 
 class Server final : private pb::Services::Service {
@@ -53,6 +54,7 @@ class Server final : private pb::Services::Service {
   service::ServiceRegistry& registry_;
   std::optional<api::UnixListener> unix_;
   int port_ = 0;
+  std::chrono::milliseconds patience_ = offer_deadline;
   std::unique_ptr<grpc::Server> server_;
   std::mutex mutex_;
   std::list<std::shared_ptr<Session>> sessions_;

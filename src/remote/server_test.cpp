@@ -63,8 +63,9 @@ class FakeRegistry : public service::ServiceRegistry {
 
 class ServerTest : public testing::Test {
  protected:
-  ServerTest() : socket_(std::filesystem::temp_directory_path() / ("pcn-services-" + std::to_string(::getpid()))) {
-    const auto started = server_.start({.socket = socket_, .address = {}, .tls = {}});
+  explicit ServerTest(std::chrono::milliseconds patience = offer_deadline)
+      : socket_(std::filesystem::temp_directory_path() / ("pcn-services-" + std::to_string(::getpid()))) {
+    const auto started = server_.start({.socket = socket_, .address = {}, .tls = {}, .patience = patience});
     if (!started) throw std::runtime_error(started.error().message);
     stub_ = pb::Services::NewStub(grpc::CreateChannel("unix:" + socket_.string(), grpc::InsecureChannelCredentials()));
     stream_ = stub_->Attach(&context_);
@@ -108,6 +109,15 @@ TEST_F(ServerTest, WhatIsTooMuchIsRefused) {
   EXPECT_THAT(refusal(), HasSubstr("1048576 are allowed"));
 }
 
+TEST_F(ServerTest, ProgramsOfOneNameAreRefused) {
+  pb::FromService message = offer();
+  message.mutable_offer()->add_slaves()->set_name("far");
+  send(message);
+  EXPECT_EQ(refusal(), "the package has two programs with the name far");
+  EXPECT_EQ(refusal(), "end");
+  EXPECT_TRUE(registry_.offers.empty());
+}
+
 TEST_F(ServerTest, TheFirstMessageIsAnOffer) {
   pb::FromService message;
   message.mutable_ports();
@@ -116,6 +126,16 @@ TEST_F(ServerTest, TheFirstMessageIsAnOffer) {
   send(offer());
   EXPECT_EQ(refusal(), "end");
   EXPECT_TRUE(registry_.offers.empty());
+}
+
+class HastyServerTest : public ServerTest {
+ protected:
+  HastyServerTest() : ServerTest(std::chrono::milliseconds(1)) {}
+};
+
+TEST_F(HastyServerTest, WhoeverOffersNothingIsSentAway) {
+  EXPECT_EQ(refusal(), "end");
+  EXPECT_EQ(stream_->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(ServerTest, CubesThatItDoesNotHaveAreOutOfReach) {
@@ -176,6 +196,46 @@ TEST_F(ServerTest, AHostAnswersWhileItsCubeIsAsked) {
   EXPECT_TRUE(receive().has_destroy());
   send(question);
   EXPECT_THAT(refusal(), HasSubstr("does not exist")) << "the host is gone";
+}
+
+/// What it does not deal with stays where it is, until it says that it did.
+TEST_F(ServerTest, PacketsUnderWayAreBounded) {
+  QuietHost host;
+  send(offer());
+  EXPECT_FALSE(receive().reply().has_error());
+  const auto source = registry_.source();
+  auto creating = std::async(std::launch::async, [&] { return source->create(host); });
+  const pb::ToService create = receive();
+  pb::FromService done;
+  done.set_id(create.id());
+  done.mutable_reply();
+  send(done);
+  auto cube = creating.get();
+  ASSERT_TRUE(cube);
+  const auto* paced = dynamic_cast<const service::Paced*>(cube->get());
+  ASSERT_NE(paced, nullptr);
+  std::uint32_t under_way = 0;
+  for (; paced->keeps_up(); under_way += 2) {
+    ASSERT_LE(under_way, max_under_way);
+    (*cube)->packet_in({});
+    (*cube)->record("ring", {});
+  }
+  EXPECT_EQ(under_way, max_under_way);
+  pb::FromService taken;
+  taken.set_cube(create.cube());
+  taken.mutable_taken()->set_count(under_way);
+  send(taken);
+  pb::FromService question;  // whose answer says that it has been heard
+  question.set_id(1);
+  question.set_cube(create.cube());
+  question.mutable_ports();
+  send(question);
+  for (std::uint32_t i = 0; i < under_way + 1; i++) EXPECT_FALSE(receive().has_destroy());
+  EXPECT_TRUE(paced->keeps_up());
+  // More than there were: it does not count.
+  send(taken);
+  EXPECT_EQ(refusal(), "end");
+  EXPECT_TRUE(paced->keeps_up()) << "of a service that is away nothing waits";
 }
 
 TEST_F(ServerTest, ACubeOfAServiceThatWentAwayRefusesChangesAndHasNoState) {

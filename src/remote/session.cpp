@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <set>
 
 #include "base/log.h"
 #include "remote/host_calls.h"
@@ -21,10 +22,10 @@ pb::Reply unknown_cube() {
 
 /// The control plane of a cube, whose functions are messages. While the service is away it refuses changes, and has no
 /// state to show.
-class Session::RemoteCube : public control::Cube {
+class Session::RemoteCube : public control::Cube, public service::Paced {
  public:
-  RemoteCube(std::shared_ptr<Session> session, std::uint64_t number, std::string name)
-      : session_(std::move(session)), number_(number), name_(std::move(name)) {}
+  RemoteCube(std::shared_ptr<Session> session, std::shared_ptr<HostSide> side, std::uint64_t number, std::string name)
+      : session_(std::move(session)), side_(std::move(side)), number_(number), name_(std::move(name)) {}
   RemoteCube(const RemoteCube&) = delete;
   RemoteCube& operator=(const RemoteCube&) = delete;
   ~RemoteCube() override {
@@ -96,14 +97,19 @@ class Session::RemoteCube : public control::Cube {
     packet.set_packet(text_of(in.packet));
     packet.set_packet_length(in.packet_length);
     packet.set_ports(ports_);
-    if (!post(std::move(message), Outbox<pb::ToService>::Loss::when_full)) session_->lose_packet();
+    post_packet(std::move(message));
   }
 
   void record(std::string_view ring, std::span<const std::byte> bytes) override {
     pb::ToService message;
     message.mutable_record()->set_ring(std::string(ring));
     message.mutable_record()->set_bytes(text_of(bytes));
-    if (!post(std::move(message), Outbox<pb::ToService>::Loss::when_full)) session_->lose_packet();
+    post_packet(std::move(message));
+  }
+
+  /// What comes while the service is away is lost at once: it is no use to one that comes back.
+  [[nodiscard]] bool keeps_up() const override {
+    return (side_->under_way.load() < max_under_way && session_->outbox_.has_room()) || session_->outbox_.closed();
   }
 
   void link(std::string_view port, bool up) override {
@@ -125,7 +131,15 @@ class Session::RemoteCube : public control::Cube {
     return session_->outbox_.post(std::move(message), loss);
   }
 
+  void post_packet(pb::ToService message) {
+    side_->under_way++;
+    if (post(std::move(message), Outbox<pb::ToService>::Loss::when_full)) return;
+    side_->under_way--;
+    session_->lose_packet();
+  }
+
   std::shared_ptr<Session> session_;
+  std::shared_ptr<HostSide> side_;
   std::uint64_t number_;
   std::string name_;
   std::uint32_t ports_ = 0;  ///< how often they have come or gone
@@ -133,14 +147,14 @@ class Session::RemoteCube : public control::Cube {
 
 Result<std::unique_ptr<control::Cube>> Session::create(control::Host& host) {
   std::uint64_t number = 0;
+  const auto side = std::make_shared<HostSide>();
   {
     const std::lock_guard lock(mutex_);
     number = ++last_cube_;
-    const auto side = std::make_shared<HostSide>();
     side->host = &host;  // which the constructor of the cube uses already
     hosts_.emplace(number, side);
   }
-  auto cube = std::make_unique<RemoteCube>(shared_from_this(), number, host.name());
+  auto cube = std::make_unique<RemoteCube>(shared_from_this(), side, number, host.name());
   pb::ToService message;
   message.mutable_create()->set_name(host.name());
   PCN_TRY(cube->call(std::move(message)));
@@ -167,8 +181,8 @@ void Session::lose_packet() {
 
 // ---- the stream ------------------------------------------------------------------------------------------------------
 
-Session::Session(service::ServiceRegistry& registry, grpc::ServerContext& context)
-    : registry_(registry), cancel_([&context] { context.TryCancel(); }), outbox_(cancel_) {}
+Session::Session(service::ServiceRegistry& registry, grpc::ServerContext& context, std::chrono::milliseconds patience)
+    : registry_(registry), cancel_([&context] { context.TryCancel(); }), patience_(patience), outbox_(cancel_) {}
 
 Session::~Session() = default;
 
@@ -182,6 +196,13 @@ void Session::run(Stream& stream) {
     std::unique_lock lock(mutex);
     if (!ended.wait_for(lock, grace, [&] { return over; })) cancel_();
   });
+  // Whoever only connects keeps no place for long.
+  std::jthread watch([&] {
+    std::unique_lock lock(mutex);
+    if (ended.wait_for(lock, patience_, [&] { return over; }) || offered_) return;
+    log::warn("a service is refused: it has connected and offers nothing");
+    outbox_.abort("it did not offer itself in time");
+  });
   for (pb::FromService message; stream.Read(&message); message.Clear()) handle(message);
   outbox_.close("its connection ended");
   {
@@ -190,6 +211,7 @@ void Session::run(Stream& stream) {
   }
   ended.notify_all();
   writer.join();
+  watch.join();
   attaching_ = std::jthread();
   if (attached_) log::warn("service {} is detached: {}", service_, outbox_.reason());
 }
@@ -224,10 +246,17 @@ pb::Reply Session::serve(const pb::FromService& message) {
     case pb::FromService::kPacketOut: return send_packet(*side->host, message.packet_out());
     case pb::FromService::kTable: return use_table(*side->host, side->tables, message.table());
     case pb::FromService::kProgram: return change_program(*side->host, message.program());
+    case pb::FromService::kTaken: take_back(*side, message.taken().count()); return {};
     case pb::FromService::kLine: log_line(*side->host, message.line()); return {};
     default: break;
   }
   return reply_with({ErrorCode::operation_not_supported, "this daemon does not know that message", {}, {}});
+}
+
+void Session::take_back(HostSide& side, std::uint32_t count) {
+  // More may come meanwhile, but it is only here that there are fewer.
+  if (count > side.under_way.load()) return outbox_.abort("it has dealt with packets that nobody sent");
+  side.under_way -= count;
 }
 
 // ---- the offer -------------------------------------------------------------------------------------------------------
@@ -240,6 +269,10 @@ Result<> Session::check_offer(const pb::Offer& offer) {
         offer.interface_version(), control::interface_version);
   if (offer.model().size() > max_model)
     return fail(ErrorCode::limit_exceeded, "the model has {} bytes; {} are allowed", offer.model().size(), max_model);
+  std::set<std::string> names{offer.name()};
+  for (const pb::Objects& slave : offer.slaves())
+    if (!names.insert(slave.name()).second)
+      return fail(ErrorCode::invalid_value, "the package has two programs with the name {}", slave.name());
   std::vector<const std::string*> objects{&offer.tc_object(), &offer.xdp_object()};
   for (const pb::Objects& slave : offer.slaves()) objects.insert(objects.end(), {&slave.tc(), &slave.xdp()});
   if (objects.size() > 2 * max_programs)

@@ -29,6 +29,7 @@ Result<std::unique_ptr<ControlPlane>> ControlPlane::create(ControlSource& source
                                                            engine::SlowPath& slow_path) {
   std::unique_ptr<ControlPlane> plane(new ControlPlane(cube, package, slow_path));
   PCN_ASSIGN(plane->cube_, plane->call("creation", [&] { return source.create(*plane->host_); }));
+  plane->paced_ = dynamic_cast<const Paced*>(plane->cube_.get());
   return plane;
 }
 
@@ -130,8 +131,9 @@ void ControlPlane::stop() {
   host_->set_cube(std::nullopt);
 }
 
-// For the slow path's thread: the turn, unless a function runs, perhaps a long one.
+// For the slow path's thread: the turn, unless a function runs, perhaps a long one, or what came before is still waiting.
 std::unique_lock<std::recursive_mutex> ControlPlane::gate() const {
+  if (paced_ != nullptr && !paced_->keeps_up()) return {};
   return std::unique_lock(turn_->mutex, std::try_to_lock);
 }
 

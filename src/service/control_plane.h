@@ -63,7 +63,8 @@ class ControlPlane {
   std::shared_ptr<Turn> turn_;
   std::unique_ptr<CubeHost> host_;
   std::unique_ptr<control::Cube> cube_;
-  topology::Cube described_;  ///< that of the last follow()
+  const Paced* paced_ = nullptr;  ///< the cube, if it is that
+  topology::Cube described_;      ///< that of the last follow()
   topology::CubeWires wires_;
   std::map<std::string, control::Port> told_;  ///< ports as the cube was told last
   std::vector<engine::SlowPath::Subscription> records_;

@@ -12,13 +12,21 @@
 
 namespace polycube::service {
 
+/// A control plane that can be behind with the packets and records that it was given.
+class Paced {
+ public:
+  virtual ~Paced() = default;
+  /// False: more of them have to wait where they are.
+  [[nodiscard]] virtual bool keeps_up() const = 0;
+};
+
 class ControlSource {
  public:
   enum class Place { in_process, remote, detached };
 
   virtual ~ControlSource() = default;
 
-  /// A new cube's control plane; `host` outlives it.
+  /// A new cube's control plane, which may be Paced; `host` outlives it.
   [[nodiscard]] virtual Result<std::unique_ptr<control::Cube>> create(control::Host& host) = 0;
   [[nodiscard]] virtual Place place() const = 0;
 };

@@ -4,6 +4,7 @@
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -196,17 +197,67 @@ def test_a_flood_of_packets_holds_up_no_call(lab, daemon, sample):
     daemon.do("del s")
 
 
+def test_what_is_lost_on_the_way_is_counted(lab, daemon, sample):
+    """The service does not keep up: each packet reaches it, or is counted as lost by the fast path."""
+    a = wired(lab, daemon, level=3)
+    assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 10}}).status == 204
+    tap = lab.tap(a)
+    frame = Ether(src=a.mac, dst="ff:ff:ff:ff:ff:ff") / Raw(b"x" * 50)
+    sent = 10000
+    for _ in range(sent // 100):
+        tap.send(*[frame] * 100)
+    assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 0}}).status == 204
+
+    def dropped(cube):
+        return sum(int(drop["packets"]) for drop in cube.get("drops", []) if drop["reason"] == "slow-path-full")
+
+    def accounted():
+        cube = state(daemon, "s")
+        came = int(cube["ports"][0]["statistics"]["in-pkts"])
+        return came >= sent and cube["packets"] + dropped(cube) == came
+
+    eventually(accounted, "each packet has come to the service or is counted as lost")
+    assert dropped(state(daemon, "s")) > 0
+    daemon.do("del s")
+
+
+def test_a_service_that_stalls_disturbs_no_other(lab, daemon, sample):
+    """Packets and timers of its cube wait while it is asked; the lines of another cube come before its request has an end."""
+    a = wired(lab, daemon, level=3)
+    c = lab.station("c")
+    daemon.do("helloworld add h action=SLOWPATH")
+    daemon.do(f"h ports add p1 peer={c.port}")
+    at_a, at_c = lab.tap(a), lab.tap(c)
+    frame = Ether(src=c.mac, dst="ff:ff:ff:ff:ff:ff") / Raw(b"x" * 50)
+    sample.freeze()
+    try:
+        request = threading.Thread(target=lambda: change(daemon, "s", level=5))
+        request.start()
+        for _ in range(3):
+            at_a.send(frame)
+            known = daemon.log_text().count("[h] packet arrived")
+            at_c.send(frame)
+            eventually(lambda: daemon.log_text().count("[h] packet arrived") > known, "the line of the other cube")
+        assert request.is_alive(), "nobody waited for the service that stalls"
+        request.join()
+    finally:
+        sample.thaw()
+    sample.attached()
+
+
 def test_packets_of_a_port_that_went_are_not_given_to_another(lab, daemon, sample):
     """Changes overtake packets that wait; the next port has the index of the one before."""
     a = wired(lab, daemon, level=3)
     assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 50}}).status == 204
     frame = Ether(src=a.mac, dst="ff:ff:ff:ff:ff:ff") / Raw(b"x" * 50)
-    lab.tap(a).send(*[frame] * 100)
+    sent = 800  # more than are on their way to the service: the others wait in their ring
+    for _ in range(sent // 100):
+        lab.tap(a).send(*[frame] * 100)
     eventually(lambda: state(daemon, "s")["packets"] > 0, "the first packet")
     reply = daemon.data("PUT", path("s"), {"sample:sample": [{"name": "s", "level": 3, "ports": [{"name": "q"}]}]})
     assert reply.status == 204, reply.text
     before = state(daemon, "s")["packets"]
-    assert before < 100
+    assert before < sent
     assert daemon.data("POST", path("s", "pace"), {"sample:input": {"busy": 0}}).status == 204
     daemon.do(f"s ports q set peer={a.port}")
     lab.tap(a).send(frame)
