@@ -374,6 +374,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
       PCN_TRY(device->put_into(*running.injector_map()));
     }
   }
+  put_back(transaction, staged);
   // Nobody sees the tables of a new cube yet.
   for (const auto& [name, changes] : transaction.tables) {
     if (!staged.created.contains(name)) continue;
@@ -384,6 +385,22 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     }
   }
   return {};
+}
+
+// What was written by a transaction that came to nothing; what cannot be found any more needs no putting back.
+void Engine::put_back(const Transaction& transaction, Staged& staged) {
+  for (const OldElement& old : transaction.interrupted) {
+    for (const auto& [name, cube] : staged.created) {
+      if (transaction.after.cubes.at(name).uuid != old.cube) continue;
+      const auto access = cube->map(old.table);
+      if (!access) continue;
+      const bpf::Map& map = access->table->map();
+      const auto& [key, value] = old.element;
+      if (key.size() != map.info().key_size || (value && value->size() != map.lookup_size())) continue;
+      if (auto done = value ? map.update(key, *value) : map.remove(key); !done)
+        log::error("cube {}: {}", name, done.error().message);
+    }
+  }
 }
 
 Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
@@ -423,7 +440,26 @@ void Engine::make_way(const Transaction& transaction, const Gate& gate, Staged& 
   });
 }
 
+// Tells what write_tables() is about to overwrite.
+Result<> Engine::intend(const Transaction& transaction) const {
+  if (!transaction.intend || !pins_) return {};
+  std::vector<OldElement> elements;
+  for (const auto& [name, changes] : transaction.tables) {
+    if (!stays(transaction, name)) continue;
+    const topology::Cube& cube = transaction.before.cubes.at(name);
+    const PortNames before = port_names(cube);
+    const PortNames after = port_names(transaction.after.cubes.at(name));
+    for (const TableChange& change : changes) {
+      PCN_ASSIGN(const TableAccess table, cubes_.at(name)->table(*change.binding));
+      PCN_ASSIGN(auto affected, table.affected(change.changes, before, after));
+      for (auto& element : affected) elements.push_back({cube.uuid, change.binding->table, std::move(element)});
+    }
+  }
+  return elements.empty() ? Result<>() : transaction.intend(elements);
+}
+
 Result<> Engine::write_tables(const Transaction& transaction, Staged& staged) {
+  PCN_TRY(intend(transaction));
   for (const auto& [name, changes] : transaction.tables) {
     if (!stays(transaction, name)) continue;
     const PortNames before = port_names(transaction.before.cubes.at(name));

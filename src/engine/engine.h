@@ -33,6 +33,13 @@ struct TableChange {
   model::RowChanges changes;
 };
 
+/// An element of a table before a transaction.
+struct OldElement {
+  std::string cube;  ///< UUID
+  std::string table;
+  TableAccess::Element element;
+};
+
 struct Transaction {
   const topology::Topology& before;
   const topology::Topology& after;
@@ -43,6 +50,11 @@ struct Transaction {
   /// What belongs to the transaction besides. Called when tables are written and new programs run; new cubes are found as
   /// if they were there already. It adds to the undo how to take it back.
   std::function<Result<>(Undo&)> control = {};
+  /// Called with what is about to be overwritten in tables of cubes that run: should the daemon be killed before save() was,
+  /// the next one has to put it back. Only of an engine whose tables outlive it.
+  std::function<Result<>(const std::vector<OldElement>&)> intend = {};
+  /// What a transaction that was never saved had overwritten in the tables of cubes that are created.
+  std::vector<OldElement> interrupted = {};
   /// Called when all else is done, as the last thing that can fail and take the transaction back.
   std::function<Result<>()> save = {};
 };
@@ -147,6 +159,8 @@ class Engine {
   [[nodiscard]] Result<> install(const std::string& name, Staged& staged);
   [[nodiscard]] Result<> steer_roots(const Transaction& transaction, const std::set<std::string>& cubes,
                                      Staged& staged);
+  static void put_back(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> intend(const Transaction& transaction) const;
   [[nodiscard]] Result<> write_tables(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> call_control(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);

@@ -48,6 +48,22 @@ Result<> TableAccess::remember(std::span<const std::byte> key, Undo& undo) const
   return {};
 }
 
+Result<std::vector<TableAccess::Element>> TableAccess::affected(const model::RowChanges& changes,
+                                                                const PortNames& before, const PortNames& after) const {
+  std::vector<Element> elements;
+  const auto add = [&](const model::Row& row, const PortNames& ports) -> Result<> {
+    bpf::Bytes key(map.info().key_size);
+    PCN_TRY(table.codec.encode_key(row, ports, key));
+    auto value = map.lookup(key);
+    if (!value && value.error().code != ErrorCode::data_missing) return tl::unexpected<Error>(value.error());
+    elements.push_back({std::move(key), value ? std::optional(std::move(*value)) : std::nullopt});
+    return {};
+  };
+  for (const model::Row& row : changes.removed) PCN_TRY(add(row, before));
+  for (const model::Row& row : changes.written) PCN_TRY(add(row, after));
+  return elements;
+}
+
 Result<> TableAccess::apply(const model::RowChanges& changes, const PortNames& before, const PortNames& after,
                             Undo* undo) const {
   const std::size_t key_size = map.info().key_size;

@@ -24,6 +24,14 @@ struct TableAccess {
   [[nodiscard]] Result<> apply(const model::RowChanges& changes, const PortNames& before, const PortNames& after,
                                Undo* undo) const;
 
+  /// The elements that apply() is about to write or remove, as they are.
+  struct Element {
+    bpf::Bytes key;
+    std::optional<bpf::Bytes> value;  ///< absent: there is none
+  };
+  [[nodiscard]] Result<std::vector<Element>> affected(const model::RowChanges& changes, const PortNames& before,
+                                                      const PortNames& after) const;
+
   /// Elements as rows. Those older than `max_age` seconds are left out.
   [[nodiscard]] Result<std::vector<model::Row>> read(const PortNames& ports,
                                                      std::optional<std::uint64_t> max_age) const;

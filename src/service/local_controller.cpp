@@ -243,8 +243,11 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
     return control.commit({after, wiring, all_devices, port_leaves(&candidate)}, undo);
   };
   if (!restoring) transaction.save = [&] { return save(candidate, after); };
+  if (store_ && !restoring) transaction.intend = [&](const auto& elements) { return store_->intend(elements); };
+  transaction.interrupted = settings.interrupted;
   control.begin();
   if (auto done = engine_->apply(transaction); !done) {
+    if (store_ && !restoring && !transaction.tables.empty()) store_->forget_intent();
     (void)devices_->refresh();  // one that was made meanwhile is gone again
     return done;
   }

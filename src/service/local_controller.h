@@ -81,7 +81,8 @@ class LocalController : public Controller, public ServiceRegistry {
   struct Settings {
     /// Indexes, UUIDs and chains of what is restored, which was judged when it was configured.
     const topology::Topology* restored = nullptr;
-    std::optional<Chains> chains = {};  ///< as they are to be
+    std::optional<Chains> chains = {};                 ///< as they are to be
+    std::vector<engine::OldElement> interrupted = {};  ///< of a transaction that was never saved
   };
   [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared, const Settings& settings);
   [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared) {
@@ -97,8 +98,7 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<> add_history(model::DataTree& data, const Scope& scope) const;
   [[nodiscard]] Result<> save(const model::Candidate& candidate, const topology::Topology& after);
   [[nodiscard]] Result<> restore();
-  [[nodiscard]] Result<> restore(const std::map<model::CubeId, control::Changes>& cubes,
-                                 const topology::Topology& known);
+  [[nodiscard]] Result<> restore(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings);
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
   [[nodiscard]] Result<> add_clearing(const Cleared& cleared, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself

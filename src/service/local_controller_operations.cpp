@@ -117,7 +117,9 @@ Result<> LocalController::set_chains(topology::Topology after) {
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
   topology::Wiring wiring = topology::wire(after, devices);
-  PCN_TRY(engine_->apply({topology_, after, wiring, devices, {}, {}, {}, [&] { return save({}, after); }}));
+  engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
+  transaction.save = [&] { return save({}, after); };
+  PCN_TRY(engine_->apply(transaction));
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
   control_planes_.follow({topology_, wiring_, devices_->current(), port_leaves()});

@@ -33,12 +33,11 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
   return store_->save(commit, after);
 }
 
-Result<> LocalController::restore(const std::map<model::CubeId, control::Changes>& cubes,
-                                  const topology::Topology& known) {
+Result<> LocalController::restore(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings) {
   PCN_ASSIGN(std::string body, model::datastore_body(*schema(), cubes));
   PCN_ASSIGN(model::Candidate candidate,
              datastore_.edit(model::Edit{model::Method::post, "", std::move(body), model::Format::xml}));
-  return commit(candidate, {}, Settings{.restored = &known});
+  return commit(candidate, {}, settings);
 }
 
 // All at once, or else one by one, so that one that cannot run any more does not keep down the others.
@@ -55,9 +54,18 @@ Result<> LocalController::restore() {
     commit.chains = differences(stored.topology.chains, {});
     return store_->save(commit, {});
   }
-  if (auto all = restore(stored.cubes, stored.topology); all) return all;
+  Settings settings{.restored = &stored.topology};
+  auto interrupted = store_->intent();
+  if (interrupted)
+    settings.interrupted = std::move(*interrupted);
+  else
+    log::error("{}", interrupted.error().message);
+  if (auto all = restore(stored.cubes, settings); all) {
+    store_->forget_intent();
+    return all;
+  }
   for (const auto& cube : stored.cubes) {
-    auto done = restore({cube}, stored.topology);
+    auto done = restore({cube}, settings);
     if (done) continue;
     not_restored_[cube.first] = done.error().message;
     log::critical("cube {} ({}) cannot be restored and is not running; what was saved of it is kept: {}",

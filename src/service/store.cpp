@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -32,6 +33,7 @@ CREATE TABLE history (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT
                       comment TEXT NOT NULL, chains TEXT NOT NULL);
 CREATE TABLE change (history INTEGER NOT NULL, id INTEGER PRIMARY KEY, cube TEXT NOT NULL, service TEXT NOT NULL,
                      node TEXT NOT NULL, keys TEXT NOT NULL, before TEXT, after TEXT);
+CREATE TABLE intent (boot TEXT NOT NULL, elements TEXT NOT NULL);
 CREATE INDEX change_of ON change (history);
 )";
 
@@ -300,6 +302,78 @@ Result<std::vector<Commit>> Store::history(std::size_t count) try {
   return fail(ErrorCode::invalid_value, "the saved history is damaged: {}", damaged.what());
 }
 
+// ---- what was under way -----------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string hexadecimal(const bpf::Bytes& bytes) {
+  std::string text;
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const std::byte octet : bytes) {
+    text += digits[static_cast<unsigned>(octet) >> 4];
+    text += digits[static_cast<unsigned>(octet) & 0xf];
+  }
+  return text;
+}
+
+bpf::Bytes bytes_of(const std::string& text) {
+  bpf::Bytes bytes;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    bytes.push_back(static_cast<std::byte>(std::stoul(text.substr(i, 2), nullptr, 16)));
+  return bytes;
+}
+
+std::string boot_id() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id;
+}
+
+}  // namespace
+
+Result<> Store::intend(const std::vector<engine::OldElement>& elements) {
+  const std::lock_guard lock(mutex_);
+  json list = json::array();
+  for (const auto& [cube, table, element] : elements)
+    list.push_back({cube, table, hexadecimal(element.key), element.value ? json(hexadecimal(*element.value)) : json()});
+  // No fsync: what is written outlives the daemon, and nobody else needs it.
+  const auto write = [&]() -> Result<> {
+    PCN_TRY(run("PRAGMA synchronous=OFF; BEGIN IMMEDIATE; DELETE FROM intent"));
+    PCN_TRY(Statement(*this, "INSERT INTO intent VALUES (?, ?)").bind(boot_id()).bind(list.dump()).run());
+    return run("COMMIT");
+  };
+  auto done = write();
+  if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK");
+  PCN_TRY(run("PRAGMA synchronous=FULL"));
+  return done ? done : Result<>(fail_with(done.error(), "the change cannot be saved"));
+}
+
+void Store::forget_intent() {
+  const std::lock_guard lock(mutex_);
+  if (auto done = run("DELETE FROM intent"); !done) log::warn("{}", done.error().message);
+}
+
+Result<std::vector<engine::OldElement>> Store::intent() try {
+  const std::lock_guard lock(mutex_);
+  std::vector<engine::OldElement> elements;
+  Statement found(*this, "SELECT elements FROM intent WHERE boot=?");
+  found.bind(boot_id());
+  for (;;) {
+    PCN_ASSIGN(const bool more, found.step());
+    if (!more) break;
+    for (const json& one : json::parse(found.text())) {
+      engine::OldElement& old = elements.emplace_back();
+      old.cube = one.at(0);
+      old.table = one.at(1);
+      old.element.key = bytes_of(one.at(2));
+      if (one.at(3).is_string()) old.element.value = bytes_of(one.at(3));
+    }
+  }
+  return elements;
+} catch (const std::exception& damaged) {
+  return fail(ErrorCode::invalid_value, "what was under way cannot be read: {}", damaged.what());
+}
+
 // ---- writing ---------------------------------------------------------------------------------------------------------
 
 Result<> Store::save_cube(const model::CubeId& id, const control::Changes& changes, const topology::Topology& after) {
@@ -376,6 +450,7 @@ Result<> Store::save(const Commit& commit, const topology::Topology& after) {
         PCN_TRY(Statement(*this, "INSERT INTO chain VALUES (?, ?)").bind(parent).bind(json(sides.second).dump()).run());
     }
     PCN_TRY(save_commit(commit));
+    PCN_TRY(run("DELETE FROM intent"));
     return run("COMMIT");
   };
   auto done = write();

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
 #include "model/datastore.h"
 #include "model/flat_changes.h"
 #include "topology/topology.h"
@@ -55,6 +56,13 @@ class Store {
   /// Makes a transaction durable, whole or not at all; `commit.number` is ignored. `after`: with the indexes and UUIDs of the
   /// cubes that it changes. Errors: system, after which everything is as before.
   [[nodiscard]] Result<> save(const Commit& commit, const topology::Topology& after);
+
+  /// Notes what a transaction is about to overwrite in tables of the kernel, until save() or forget_intent(). That is for when
+  /// the daemon is killed; with the machine the tables go, too, and then there is nothing to be put back. Errors: system.
+  [[nodiscard]] Result<> intend(const std::vector<engine::OldElement>& elements);
+  void forget_intent();
+  /// Nothing after save(), forget_intent(), or when the machine was started since.
+  [[nodiscard]] Result<std::vector<engine::OldElement>> intent();
 
   /// The last ones, newest first. Errors: system.
   [[nodiscard]] Result<std::vector<Commit>> history(std::size_t count);

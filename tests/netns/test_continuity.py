@@ -10,8 +10,9 @@ import time
 import pytest
 
 from chains import helloworld, simplebridge
-from daemon import Daemon
+from daemon import ROOT, Daemon
 from network import eventually, run
+from packages import package
 
 SEED = int(os.environ.get("POLYCUBE_TEST_SEED", "1"))
 ROUNDS = int(os.environ.get("POLYCUBE_TEST_KILLS", "10"))
@@ -249,3 +250,54 @@ def test_killed_at_random(lab, keeper, hook):
         daemon.do(f"{name} del")
     assert sorted(set(name.split("/")[1] for name in pinned(daemon) if name.startswith("tables"))) == sorted(
         cube["uuid"] for cube in daemon.data("GET", "polycube:cubes").json["polycube:cubes"]["cube"])
+
+
+def other_version(folder, header):
+    """A simplebridge whose header was changed by these replacements."""
+    text = (ROOT / "cubes/simplebridge/abi/simplebridge.h").read_text()
+    for old, new in header.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "abi").mkdir(parents=True)
+    (folder / "abi/simplebridge.h").write_text(text)
+    source = folder / "simplebridge.bpf.c"
+    source.write_text((ROOT / "cubes/simplebridge/bpf/simplebridge.bpf.c").read_text())
+    package(folder / "services", "simplebridge", (ROOT / "cubes/simplebridge/simplebridge.yang").read_text(), source)
+    return folder / "services"
+
+
+# The same, then with other offsets, sizes and one field more.
+VERSIONS = [{"#define FDB_ENTRIES 65536": "#define FDB_ENTRIES 32768"},
+            {"__u64 last_seen;": "__u32 port;", "__u32 port; /* port index */": "__u64 packets; __u64 last_seen;",
+             "__u32 reserved;": "__u16 reserved;", "== 16, \"no padding\"": "== 32, \"padding\""}]
+
+
+def test_upgraded_to_other_fast_paths(lab, keeper, hook):
+    """What was learnt is found in the tables of the new version; packets meet the old one or the new one."""
+    a, b = lab.station("a"), lab.station("b")
+    a.neighbours(b)
+    b.neighbours(a)
+    daemon = keeper
+    simplebridge(daemon, "br1", hook, a.port, b.port)
+    daemon.do("br1 fdb set aging-time=1000")
+    daemon.do("br1 fdb entry add 02:00:00:00:00:77 port=p1")
+    a.ping(b)
+
+    def entries():
+        return sorted((entry["address"], entry["port"]) for entry in
+                      daemon.data("GET", "simplebridge:simplebridge=br1/fdb/entry").json["simplebridge:entry"])
+
+    before = entries()
+    assert len(before) == 3
+    flow = lab.flow(a, b)
+    for number, header in enumerate([*VERSIONS, *VERSIONS]):
+        services = other_version(lab.folder / f"version{number}", header)
+        daemon.options = [word for word in daemon.options if word != "--services-dir" and "version" not in word]
+        daemon.options += ["--services-dir", str(services)]
+        daemon.kill() if number % 2 else daemon.stop()
+        daemon.start()
+        assert entries() == before
+        assert "table fdb of the master of cube br1 has another form than before: 3 entries were taken over" in \
+            daemon.log_text().rpartition("is ready")[0]
+    sent, lost, duplicated = flow.stop()
+    assert (lost, duplicated) == (0, 0), f"of {sent}"
