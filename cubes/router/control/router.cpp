@@ -8,6 +8,7 @@
 #include <set>
 
 #include "abi/router.h"
+#include "base/token_bucket.h"
 #include "control/address.h"
 #include "control/neighbour_cache.h"
 #include "control/packets.h"
@@ -24,24 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t default_mtu = 1500;
 constexpr std::chrono::milliseconds tick_interval{100};
-
-/// At most so many packets a second (RFC 1812, 4.3.2.8; RFC 4443, 2.4 f).
-class RateLimit {
- public:
-  bool take(Clock::time_point now) {
-    tokens_ = std::min(burst, tokens_ + std::chrono::duration<double>(now - last_).count() * rate);
-    last_ = now;
-    if (tokens_ < 1) return false;
-    tokens_ -= 1;
-    return true;
-  }
-
- private:
-  static constexpr double rate = 1000;
-  static constexpr double burst = 100;
-  double tokens_ = burst;
-  Clock::time_point last_ = Clock::now();
-};
 
 Mac random_mac() {
   std::random_device random;
@@ -345,7 +328,7 @@ class Router : public control::Cube {
     const auto addresses = addresses_of(about);
     const auto source = addresses ? source_for(port, addresses->source) : std::nullopt;
     const auto error = source ? icmp_error(problem, about, {active->second.mac, *source}, mtu) : std::nullopt;
-    if (error && rate_.take(Clock::now())) enter(port, *error);
+    if (error && errors_.take(Clock::now())) enter(port, *error);
   }
 
   void tick() {
@@ -402,7 +385,7 @@ class Router : public control::Cube {
   Config config_;
   RoutingTable routing_;
   NeighbourCache cache_;
-  RateLimit rate_;
+  TokenBucket errors_{100, 1000};              ///< ICMP errors (RFC 1812, 4.3.2.8; RFC 4443, 2.4 f)
   std::map<std::uint16_t, Interface> active_;  ///< by port index
   std::map<std::string, Mac> random_macs_;     ///< by port
   control::Timer timer_;
