@@ -180,15 +180,20 @@ TEST_P(SlowPathTest, LongPacketsComeWholeOrCut) {
   Mailbox mailbox;
   const auto subscription = must(path_.engine().subscribe("a", [&](const PacketIn& in) { mailbox.put(in); }));
   const Outlet outlet = must(path_.engine().outlet("a"));
-  for (const std::size_t length : {2000u, 2048u, 2049u, 9000u}) {
+  constexpr std::size_t longest = PCN_RECORD_LARGEST;
+  std::vector<std::size_t> lengths{2000, 2048, 2049, 9000, 16000};
+  // The injector of TC takes bytes off the end, which the kernel does with no more than that.
+  if (hook() != Hook::tc) lengths.insert(lengths.end(), {PCN_RECORD_JUMBO, PCN_RECORD_JUMBO + 1, longest, longest + 1});
+  for (const std::size_t length : lengths) {
     SCOPED_TRACE(length);
     Bytes frame = numbered(1, 7);
     for (std::size_t i = frame.size(); i < length; i++) frame.push_back(static_cast<std::byte>(i % 251));
     must(outlet.send(0, Send::in, frame));
     const Mailbox::Letter letter = mailbox.take();
-    EXPECT_TRUE(same_packet(frame, letter.packet));
     EXPECT_EQ(letter.head.packet_length, length);
     EXPECT_EQ(letter.head.metadata[1], length);
+    frame.resize(std::min(length, longest));
+    EXPECT_TRUE(same_packet(frame, letter.packet));
   }
   EXPECT_THAT(path_.statistics("a").drops, IsEmpty());
 }
