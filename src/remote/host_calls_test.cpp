@@ -40,6 +40,7 @@ class FakeHost : public control::Host {
   };
 
   [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& uuid() const override { return uuid_; }
   [[nodiscard]] std::vector<control::Port> ports() const override {
     return {{.name = "p",
              .index = 3,
@@ -87,6 +88,7 @@ class FakeHost : public control::Host {
 
  private:
   std::string name_ = "cube";
+  std::string uuid_ = "8f0e3c34-1b7a-4f3a-9d6b-2a1f0c9e7d55";
 };
 
 class HostCalls : public testing::Test {

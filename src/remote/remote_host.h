@@ -12,11 +12,17 @@ namespace polycube::remote {
 
 class RemoteHost : public control::Host {
  public:
-  RemoteHost(std::string name, std::uint64_t number, Outbox<pb::FromService>& outbox, Alarm& alarm,
+  RemoteHost(std::string name, std::string uuid, std::uint64_t number, Outbox<pb::FromService>& outbox, Alarm& alarm,
              std::shared_ptr<service::Turn> turn)
-      : name_(std::move(name)), number_(number), outbox_(outbox), alarm_(alarm), turn_(std::move(turn)) {}
+      : name_(std::move(name)),
+        uuid_(std::move(uuid)),
+        number_(number),
+        outbox_(outbox),
+        alarm_(alarm),
+        turn_(std::move(turn)) {}
 
   [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& uuid() const override { return uuid_; }
   [[nodiscard]] std::vector<control::Port> ports() const override;
   [[nodiscard]] Result<control::Port> port(std::string_view name) const override;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port_index, std::span<const std::byte> packet,
@@ -40,6 +46,7 @@ class RemoteHost : public control::Host {
                                        const control::Code& code, bool any_index) const;
 
   std::string name_;
+  std::string uuid_;
   std::uint64_t number_;
   Outbox<pb::FromService>& outbox_;
   Alarm& alarm_;

@@ -39,7 +39,7 @@ class Runner::Connection {
   void work();
   void settle(std::uint64_t cube, bool more);
   [[nodiscard]] pb::Reply carry_out(const pb::ToService& message);
-  [[nodiscard]] pb::Reply create(std::uint64_t number, const std::string& name);
+  [[nodiscard]] pb::Reply create(std::uint64_t number, const pb::Create& what);
   void destroy(std::uint64_t number);
   [[nodiscard]] static pb::Reply commit(Box& box, const pb::Changes& changes);
   [[nodiscard]] static pb::Reply act(Box& box, const pb::Action& action);
@@ -155,7 +155,7 @@ void Runner::Connection::settle(std::uint64_t cube, bool more) {
 }
 
 pb::Reply Runner::Connection::carry_out(const pb::ToService& message) {
-  if (message.has_create()) return create(message.cube(), message.create().name());
+  if (message.has_create()) return create(message.cube(), message.create());
   if (message.has_destroy()) {
     destroy(message.cube());
     return {};
@@ -188,11 +188,11 @@ pb::Reply Runner::Connection::carry_out(const pb::ToService& message) {
   return reply_with({ErrorCode::operation_not_supported, "the service does not know that function", {}, {}});
 }
 
-pb::Reply Runner::Connection::create(std::uint64_t number, const std::string& name) {
+pb::Reply Runner::Connection::create(std::uint64_t number, const pb::Create& what) {
   Box box;
   box.turn = std::make_shared<service::Turn>();
-  box.host = std::make_unique<RemoteHost>(name, number, outbox_, alarm_, box.turn);
-  auto cube = service::in_turn(*box.turn, name, "creation", [&] { return service_.create(*box.host); });
+  box.host = std::make_unique<RemoteHost>(what.name(), what.uuid(), number, outbox_, alarm_, box.turn);
+  auto cube = service::in_turn(*box.turn, what.name(), "creation", [&] { return service_.create(*box.host); });
   if (!cube) return reply_with(cube.error());
   box.cube = std::move(*cube);
   boxes_.emplace(number, std::move(box));

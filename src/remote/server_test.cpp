@@ -16,6 +16,7 @@ using testing::HasSubstr;
 class QuietHost : public control::Host {
  public:
   [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& uuid() const override { return uuid_; }
   [[nodiscard]] std::vector<control::Port> ports() const override {
     control::Port port;
     port.name = "p";
@@ -44,6 +45,7 @@ class QuietHost : public control::Host {
 
  private:
   std::string name_ = "cube";
+  std::string uuid_ = "8f0e3c34-1b7a-4f3a-9d6b-2a1f0c9e7d55";
 };
 
 /// Takes every service, and remembers it.
@@ -178,6 +180,7 @@ TEST_F(ServerTest, AHostAnswersWhileItsCubeIsAsked) {
   auto creating = std::async(std::launch::async, [&] { return source->create(host); });
   const pb::ToService create = receive();
   EXPECT_EQ(create.create().name(), "cube");
+  EXPECT_EQ(create.create().uuid(), host.uuid());
   pb::FromService question;
   question.set_id(1);
   question.set_cube(create.cube());

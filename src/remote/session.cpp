@@ -157,6 +157,7 @@ Result<std::unique_ptr<control::Cube>> Session::create(control::Host& host) {
   auto cube = std::make_unique<RemoteCube>(shared_from_this(), side, number, host.name());
   pb::ToService message;
   message.mutable_create()->set_name(host.name());
+  message.mutable_create()->set_uuid(host.uuid());
   PCN_TRY(cube->call(std::move(message)));
   return cube;
 }

@@ -15,8 +15,10 @@ std::map<std::uint16_t, std::string> names_of(const std::vector<control::Port>& 
 
 }  // namespace
 
-ControlPlane::ControlPlane(std::string cube, const engine::Package& package, engine::SlowPath& slow_path)
-    : turn_(std::make_shared<Turn>()), host_(std::make_unique<CubeHost>(std::move(cube), package, slow_path, turn_)) {}
+ControlPlane::ControlPlane(std::string cube, std::string uuid, const engine::Package& package,
+                           engine::SlowPath& slow_path)
+    : turn_(std::make_shared<Turn>()),
+      host_(std::make_unique<CubeHost>(std::move(cube), std::move(uuid), package, slow_path, turn_)) {}
 
 ControlPlane::~ControlPlane() {
   stop();
@@ -25,9 +27,9 @@ ControlPlane::~ControlPlane() {
 }
 
 Result<std::unique_ptr<ControlPlane>> ControlPlane::create(ControlSource& source, const std::string& cube,
-                                                           const engine::Package& package,
+                                                           const std::string& uuid, const engine::Package& package,
                                                            engine::SlowPath& slow_path) {
-  std::unique_ptr<ControlPlane> plane(new ControlPlane(cube, package, slow_path));
+  std::unique_ptr<ControlPlane> plane(new ControlPlane(cube, uuid, package, slow_path));
   PCN_ASSIGN(plane->cube_, plane->call("creation", [&] { return source.create(*plane->host_); }));
   plane->paced_ = dynamic_cast<const Paced*>(plane->cube_.get());
   return plane;

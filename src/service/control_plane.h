@@ -18,6 +18,7 @@ class ControlPlane {
  public:
   /// Makes the control plane of a cube that is being created. It gets no packets before start().
   [[nodiscard]] static Result<std::unique_ptr<ControlPlane>> create(ControlSource& source, const std::string& cube,
+                                                                    const std::string& uuid,
                                                                     const engine::Package& package,
                                                                     engine::SlowPath& slow_path);
   ~ControlPlane();
@@ -51,7 +52,7 @@ class ControlPlane {
   void stop();
 
  private:
-  explicit ControlPlane(std::string cube, const engine::Package& package, engine::SlowPath& slow_path);
+  ControlPlane(std::string cube, std::string uuid, const engine::Package& package, engine::SlowPath& slow_path);
   template <typename Function>
   auto call(const char* what, const Function& function) -> decltype(function());
   void notify(const char* what, const std::function<void()>& function);

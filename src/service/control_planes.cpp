@@ -20,8 +20,8 @@ ControlPlane* ControlPlanes::find(const std::string& cube) const {
   return found == planes_.end() ? nullptr : found->second.get();
 }
 
-Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candidate, const Catalogue& catalogue,
-                                                   engine::Engine& engine, bool restoring) {
+Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candidate, const topology::Topology& after,
+                                                   const Catalogue& catalogue, engine::Engine& engine, bool restoring) {
   Step step(*this, engine);
   for (const auto& [id, change] : candidate.changes) {
     ControlSource* source = catalogue.control(id.service);
@@ -35,7 +35,7 @@ Result<ControlPlanes::Step> ControlPlanes::prepare(const model::Candidate& candi
     const bool is_new = plane == nullptr;
     if (is_new) {
       PCN_ASSIGN(const engine::Package* package, catalogue.package(id.service));
-      auto created = ControlPlane::create(*source, id.name, *package, engine.slow_path());
+      auto created = ControlPlane::create(*source, id.name, after.cubes.at(id.name).uuid, *package, engine.slow_path());
       if (!created) return error_of(id, std::move(created).error());
       plane = created->get();
       step.created_[id.name] = std::move(*created);
@@ -103,7 +103,8 @@ Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cu
   std::map<std::string, std::unique_ptr<ControlPlane>> fresh;
   engine::Undo undo;
   for (const auto& [id, tree] : cubes) {
-    auto created = ControlPlane::create(source, id.name, package, engine.slow_path());
+    auto created =
+        ControlPlane::create(source, id.name, now.topology.cubes.at(id.name).uuid, package, engine.slow_path());
     if (!created) return error_of(id, std::move(created).error());
     ControlPlane& plane = **created;
     fresh[id.name] = std::move(*created);

@@ -52,8 +52,8 @@ class ControlPlanes {
 
   /// Makes those of new cubes and asks all that are concerned. Errors: theirs, with the api-path of the node at fault.
   /// `restoring`: cubes of services that are not connected begin without; renew() will make theirs.
-  [[nodiscard]] Result<Step> prepare(const model::Candidate& candidate, const Catalogue& catalogue,
-                                     engine::Engine& engine, bool restoring = false);
+  [[nodiscard]] Result<Step> prepare(const model::Candidate& candidate, const topology::Topology& after,
+                                     const Catalogue& catalogue, engine::Engine& engine, bool restoring = false);
 
   /// Makes those of cubes of one service that run anew, to whom the whole configuration is new, or leaves all as they are.
   /// Errors: theirs.

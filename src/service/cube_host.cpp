@@ -62,9 +62,10 @@ CubeView view_of(const std::string& name, const Surroundings& now) {
   return view;
 }
 
-CubeHost::CubeHost(std::string name, const engine::Package& package, engine::SlowPath& slow_path,
+CubeHost::CubeHost(std::string name, std::string uuid, const engine::Package& package, engine::SlowPath& slow_path,
                    std::shared_ptr<Turn> turn)
     : name_(std::move(name)),
+      uuid_(std::move(uuid)),
       package_(package),
       slow_path_(slow_path),
       turn_(std::move(turn)),

@@ -36,9 +36,11 @@ struct Surroundings {
 
 class CubeHost : public control::Host {
  public:
-  CubeHost(std::string name, const engine::Package& package, engine::SlowPath& slow_path, std::shared_ptr<Turn> turn);
+  CubeHost(std::string name, std::string uuid, const engine::Package& package, engine::SlowPath& slow_path,
+           std::shared_ptr<Turn> turn);
 
   [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& uuid() const override { return uuid_; }
   [[nodiscard]] std::vector<control::Port> ports() const override;
   [[nodiscard]] Result<control::Port> port(std::string_view name) const override;
   [[nodiscard]] Result<> send_packet_out(std::uint16_t port, std::span<const std::byte> packet,
@@ -86,6 +88,7 @@ class CubeHost : public control::Host {
   [[nodiscard]] tl::unexpected<Error> not_running() const;
 
   std::string name_;
+  std::string uuid_;
   const engine::Package& package_;
   engine::SlowPath& slow_path_;
   std::shared_ptr<Turn> turn_;

@@ -237,7 +237,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   PCN_TRY(add_table_changes(candidate, transaction));
   PCN_TRY(add_clearing(cleared, transaction));
   // The data path and the control planes, together or not at all.
-  PCN_ASSIGN(ControlPlanes::Step control, control_planes_.prepare(candidate, catalogue_, *engine_, restoring));
+  PCN_ASSIGN(ControlPlanes::Step control, control_planes_.prepare(candidate, after, catalogue_, *engine_, restoring));
   const topology::Devices all_devices = devices_->current();
   transaction.control = [&](engine::Undo& undo) {
     return control.commit({after, wiring, all_devices, port_leaves(&candidate)}, undo);

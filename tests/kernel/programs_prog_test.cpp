@@ -442,7 +442,7 @@ class ControlPlaneTest : public ProgramsTest {
  protected:
   void make_control_plane() {
     make_cube();
-    plane_ = must(service::ControlPlane::create(source_, "c", *caller().package, path_.engine().slow_path()));
+    plane_ = must(service::ControlPlane::create(source_, "c", "", *caller().package, path_.engine().slow_path()));
     plane_->join(path_.engine());
     must(plane_->start(path_.engine()));
   }

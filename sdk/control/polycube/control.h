@@ -6,6 +6,15 @@
 /// Invariants: the framework calls one function of a cube at a time, so a cube needs no locks of its own. A cube gets its
 /// first packet, timer and link after the first commit(). An exception becomes an error of the request, or a line of the log
 /// where there is none.
+/// Beginning anew: while a cube runs its control plane may begin anew, because the daemon was restarted, or the process
+/// of a remote service. Packets are forwarded all the time, by the tables as they are. The control plane is made, and
+/// its first commit() called, as for a new cube, with everything as created; but in that commit() tables hold what the
+/// one before wrote and what the fast path learned, where those of a new cube are empty. (In the constructor they
+/// cannot be read.) So go on from what is there, and write what is different: who clears a table to fill it again loses
+/// the packets in between. Nothing is said of what the configuration has no more, which may be older than the tables:
+/// remove it. What must be the same as before follows from the configuration or from Host::uuid(), or is in a table.
+/// What peers were told is not to be told otherwise: who does not know yet, waits until it does. Of programs there is
+/// the package's master; slaves that go on running are those that commit() adds again.
 /// Threading: Host may be used from every thread, also from a cube's own. A function of a cube must not wait for another
 /// request to the daemon, which waits for it. In the daemon, packets, records and timers of all cubes have one thread:
 /// a function that takes long there (add_program() of C source can take 10 s) holds up those of others, while a long one in
@@ -85,6 +94,8 @@ class Host {
 
   /// Name of the cube.
   [[nodiscard]] virtual const std::string& name() const = 0;
+  /// The cube's UUID, which it keeps as long as it lives: also when the daemon or the control plane's process begins anew.
+  [[nodiscard]] virtual const std::string& uuid() const = 0;
 
   /// The cube's ports, by name. What commit() brings is among them while it runs, and not before.
   [[nodiscard]] virtual std::vector<Port> ports() const = 0;
@@ -197,7 +208,7 @@ struct Service {
   Result<std::unique_ptr<Cube>> (*create)(Host& host) = nullptr;
 };
 
-inline constexpr std::uint32_t interface_version = 3;
+inline constexpr std::uint32_t interface_version = 4;
 
 }  // namespace polycube::control
 
