@@ -42,7 +42,7 @@ struct vlan {
 	__u64 tagged[PORT_WORDS]; /* send frames of this VLAN with its tag */
 	__u64 aging;              /* nanoseconds after which a dynamic entry is not used */
 	__u32 stp;                /* not 0: BPDUs are for the slow path */
-	__u32 reserved;
+	__u32 root_port;          /* index + 1 of the port towards the root, 0: none; for the next control plane */
 };
 PCN_ASSERT(sizeof(struct vlan) == PCN_CACHE_LINE, "one cache line");
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings together configuration, spanning trees and the tables `ports` and `vlans` of the fast path.
+#include <polycube/local_mac.h>
 #include <polycube/table.h>
-
-#include <random>
 
 #include "config.h"
 
@@ -16,14 +15,6 @@ namespace {
 
 constexpr const char* state_names[] = {"disabled", "blocking", "listening", "learning", "forwarding"};
 constexpr auto tick = 100ms;
-
-MacAddress random_mac() {
-  std::random_device random;
-  MacAddress mac{};
-  for (auto& octet : mac) octet = static_cast<std::uint8_t>(random());
-  mac[0] = static_cast<std::uint8_t>((mac[0] & 0xfc) | 0x02);  // unicast, locally administered
-  return mac;
-}
 
 BridgeId bridge_id(std::uint16_t priority, const MacAddress& mac) {
   BridgeId id = priority;
@@ -51,7 +42,7 @@ class Bridge : public control::Cube {
  public:
   explicit Bridge(control::Host& host)
       : host_(host),
-        own_mac_(random_mac()),
+        own_mac_(control::local_mac(host)),
         port_table_(control::Table<std::uint32_t, port>::open(host, "ports").value()),
         vlan_table_(control::Table<std::uint32_t, vlan>::open(host, "vlans").value()),
         fdb_(control::Table<fdb_key, fdb_entry>::open(host, "fdb").value()),
@@ -59,9 +50,11 @@ class Bridge : public control::Cube {
         timer_(host.every(tick, [this] { advance(); })) {}
 
   Result<> commit(const control::Changes& changes) override {
+    const bool begins = !std::exchange(begun_, true);
+    if (begins) PCN_TRY(read_vlans());
     Config before = config_;
     config_ = apply(config_, changes);
-    auto done = rebuild();
+    auto done = rebuild(begins);
     if (!done) {
       config_ = std::move(before);
       report(rebuild());
@@ -105,8 +98,15 @@ class Bridge : public control::Cube {
     report(write_vlans());
   }
 
-  // Everything that follows from the configuration and from which ports are up.
-  Result<> rebuild() {
+  // What a control plane before this one wrote: the fast path may be at work by that.
+  Result<> read_vlans() {
+    return vlan_table_.for_each([this](std::uint32_t id, const vlan& element) {
+      if (id < VLANS) written_[id] = element;
+    });
+  }
+
+  // Everything that follows from the configuration and from which ports are up. `begins`: trees go on from what is written.
+  Result<> rebuild(bool begins = false) {
     const auto before = std::exchange(ports_, {});
     std::map<std::string, std::uint16_t> indexes;
     for (control::Port& each : host_.ports()) {
@@ -119,12 +119,12 @@ class Bridge : public control::Cube {
       if (const auto entry = ports_.find(index); entry == ports_.end() || entry->second.name != old.name)
         for (auto& [id, tree] : trees_) tree.remove_port(number_of(index));
     members_ = members(config_, indexes);
-    rebuild_trees();
+    rebuild_trees(begins);
     PCN_TRY(write_ports());
     return write_vlans();
   }
 
-  void rebuild_trees() {
+  void rebuild_trees(bool begins) {
     const std::set<VlanId> wanted = vlans_with_tree(config_);
     std::erase_if(trees_, [&](const auto& entry) { return !wanted.contains(entry.first); });
     for (const VlanId id : wanted) {
@@ -135,11 +135,25 @@ class Bridge : public control::Cube {
           trees_.try_emplace(id, own_id, timers,
                              [this, id](SpanningTree::PortNumber number, const Bpdu& bpdu) { send(id, number, bpdu); });
       if (!added) entry->second.set_bridge(own_id, timers);
-      rebuild_ports(id, entry->second);
+      const bool resumes = begins && written_[id].stp != 0;
+      if (resumes) resume(id, entry->second);
+      rebuild_ports(id, entry->second, resumes ? set_of(written_[id].forwarding) : PortSet{});
     }
   }
 
-  void rebuild_ports(VlanId id, SpanningTree& tree) {
+  void resume(VlanId id, SpanningTree& tree) {
+    const vlan& written = written_[id];
+    const auto root_port = static_cast<SpanningTree::PortNumber>(written.root_port);
+    const auto entry = ports_.find(index_of(root_port));
+    if (root_port == 0) {
+      if (written.aging < nanoseconds(config_.aging_time)) tree.resume_topology_change();
+    } else if (entry != ports_.end() && entry->second.up && members_[id].ports.has(entry->first)) {
+      tree.await_root(root_port);
+    }
+  }
+
+  // `forwarding`: ports that do, by what is written, and are not known to the tree yet.
+  void rebuild_ports(VlanId id, SpanningTree& tree, const PortSet& forwarding) {
     for (std::uint16_t index = 0; index < PCN_MAX_PORTS; index++) {
       const auto entry = ports_.find(index);
       if (entry == ports_.end() || !members_[id].ports.has(index)) {
@@ -148,10 +162,12 @@ class Bridge : public control::Cube {
       }
       const PortInTree port_config = config_.ports.at(entry->second.name).in_tree(id);
       tree.set_port(number_of(index), port_config.path_cost, port_config.priority);
-      if (entry->second.up)
-        tree.enable_port(number_of(index));
-      else
+      if (!entry->second.up)
         tree.disable_port(number_of(index));
+      else if (forwarding.has(index))
+        tree.resume_port(number_of(index));
+      else
+        tree.enable_port(number_of(index));
     }
   }
 
@@ -188,6 +204,7 @@ class Bridge : public control::Cube {
     PortSet learning;
     PortSet forwarding;
     std::uint64_t aging;
+    SpanningTree::PortNumber root_port = 0;
   };
 
   [[nodiscard]] std::map<VlanId, TreeState> tree_states() const {
@@ -195,6 +212,7 @@ class Bridge : public control::Cube {
     const std::uint64_t normal = nanoseconds(config_.aging_time);
     for (const auto& [id, tree] : trees_) {
       TreeState& of_tree = states[id];
+      of_tree.root_port = tree.root_port().value_or(0);
       of_tree.aging = tree.topology_change() ? std::min(normal, nanoseconds(tree.forward_delay())) : normal;
       for (const auto& [index, each] : ports_) {
         const PortState of_port = tree.state(number_of(index));
@@ -216,6 +234,7 @@ class Bridge : public control::Cube {
     const TreeState open{members, members, nanoseconds(config_.aging_time)};
     const TreeState& state = tree == states.end() ? open : tree->second;
     element.aging = state.aging;
+    element.root_port = state.root_port;
     for (std::size_t i = 0; i < PORT_WORDS; i++) {
       element.learning[i] = members.words[i] & state.learning.words[i];
       element.forwarding[i] = members.words[i] & state.forwarding.words[i];
@@ -302,6 +321,7 @@ class Bridge : public control::Cube {
 
   control::Host& host_;
   const MacAddress own_mac_;
+  bool begun_ = false;  // there was a commit()
   Config config_;
   std::map<std::uint16_t, control::Port> ports_;  // by index
   std::map<VlanId, Members> members_;

@@ -99,9 +99,28 @@ void SpanningTree::enable_port(PortNumber number) {
   transmit_config(number, entry->second);
 }
 
+void SpanningTree::resume_port(PortNumber number) {
+  const auto entry = ports_.find(number);
+  if (entry == ports_.end() || entry->second.state != PortState::disabled) return;
+  initialize_port(entry->second);
+  entry->second.state = PortState::forwarding;
+  transmit_config(number, entry->second);
+}
+
+void SpanningTree::await_root(PortNumber number) {
+  awaited_ = number;
+  awaiting_.start();
+}
+
+void SpanningTree::resume_topology_change() {
+  topology_change_ = topology_change_detected_ = true;
+  topology_change_timer_.start();
+}
+
 void SpanningTree::disable_port(PortNumber number) {
   const auto entry = ports_.find(number);
   if (entry == ports_.end() || entry->second.state == PortState::disabled) return;
+  if (number == awaited_) awaiting_.stop();
   const bool was_root = is_root();
   initialize_port(entry->second);
   entry->second.state = PortState::disabled;
@@ -122,10 +141,12 @@ void SpanningTree::become_root_unless(bool was_root) {
 void SpanningTree::receive(PortNumber number, const Bpdu& bpdu) {
   const auto entry = ports_.find(number);
   if (entry == ports_.end() || entry->second.state == PortState::disabled) return;
-  if (const auto* config = std::get_if<ConfigBpdu>(&bpdu))
-    received_config(number, entry->second, *config);
-  else
-    received_tcn(number, entry->second);
+  const auto* config = std::get_if<ConfigBpdu>(&bpdu);
+  if (config == nullptr) return received_tcn(number, entry->second);
+  const bool is_awaited = awaiting_.is_running() && number == awaited_;
+  if (is_awaited) awaiting_.stop();
+  received_config(number, entry->second, *config);
+  if (is_awaited) port_state_selection();
 }
 
 void SpanningTree::received_config(PortNumber number, Port& port, const ConfigBpdu& bpdu) {
@@ -181,6 +202,7 @@ bool SpanningTree::supersedes(const Port& port, const ConfigBpdu& bpdu) const {
 }
 
 void SpanningTree::transmit_config(PortNumber number, Port& port) {
+  if (awaiting_.is_running()) return;
   if (port.hold.is_running()) {
     port.config_pending = true;
     return;
@@ -255,7 +277,7 @@ void SpanningTree::port_state_selection() {
 }
 
 void SpanningTree::make_forwarding(Port& port) {
-  if (port.state != PortState::blocking) return;
+  if (port.state != PortState::blocking || awaiting_.is_running()) return;
   port.state = PortState::listening;
   port.forward_delay.start();
 }
@@ -295,6 +317,10 @@ void SpanningTree::advance(Duration elapsed) {
   }
   if (topology_change_timer_.advance(elapsed, timers_.max_age + timers_.forward_delay))
     topology_change_ = topology_change_detected_ = false;
+  if (awaiting_.advance(elapsed, timers_.max_age)) {
+    port_state_selection();
+    config_bpdu_generation();
+  }
   for (auto& [number, port] : ports_) advance_port(number, port, elapsed);
 }
 

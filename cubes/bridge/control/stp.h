@@ -56,6 +56,15 @@ class SpanningTree {
   void enable_port(PortNumber number);
   void disable_port(PortNumber number);
 
+  // Of a bridge that begins anew while its ports are at work. Nothing changes by that, so no topology change is told.
+  /// In place of enable_port(): the port forwards until BPDUs say otherwise.
+  void resume_port(PortNumber number);
+  /// To be called before ports are enabled: this one was that towards the root. Until it is heard there who is the root, for
+  /// max_age at most, nobody is told that this bridge were it, and no port begins to forward.
+  void await_root(PortNumber number);
+  /// Of the root: the topology has changed a short while ago, and not all may know.
+  void resume_topology_change();
+
   void receive(PortNumber number, const Bpdu& bpdu);
   /// Time passes. Steps should be short against the timers.
   void advance(Duration elapsed);
@@ -68,7 +77,10 @@ class SpanningTree {
   [[nodiscard]] BridgeId id() const { return id_; }
   [[nodiscard]] BridgeId root() const { return root_; }
   [[nodiscard]] std::uint32_t root_path_cost() const { return root_path_cost_; }
-  [[nodiscard]] std::optional<PortNumber> root_port() const { return root_port_; }
+  /// The awaited one until the root is known.
+  [[nodiscard]] std::optional<PortNumber> root_port() const {
+    return awaiting_.is_running() ? std::optional(awaited_) : root_port_;
+  }
   [[nodiscard]] bool is_root() const { return root_ == id_; }
 
  private:
@@ -123,6 +135,8 @@ class SpanningTree {
   bool topology_change_ = false;
   bool topology_change_detected_ = false;
   Timer hello_, tcn_, topology_change_timer_;
+  PortNumber awaited_ = 0;
+  Timer awaiting_;  ///< runs while the root is not known yet
 };
 
 }  // namespace bridge

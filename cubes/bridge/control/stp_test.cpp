@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <vector>
 
 namespace bridge {
@@ -33,6 +34,21 @@ class Network {
   void join(const std::vector<Place>& places) {
     for (const Place& place : places) segments_[place] = places;
     for (const Place& place : places) at(place.first).enable_port(place.second);
+    deliver();
+  }
+  // The bridge's process is another one: it knows which ports forward, and which one was towards the root.
+  void restart(unsigned number, unsigned ports) {
+    std::set<SpanningTree::PortNumber> forwarding;
+    for (SpanningTree::PortNumber port = 1; port <= ports; port++)
+      if (at(number).state(port) == PortState::forwarding) forwarding.insert(port);
+    const auto root_port = at(number).root_port();
+    const BridgeId bridge = at(number).id();
+    SpanningTree& tree = add(number, ports, static_cast<unsigned>(bridge >> 48));
+    if (root_port) tree.await_root(*root_port);
+    for (SpanningTree::PortNumber port = 1; port <= ports; port++) {
+      if (!segments_.contains({number, port})) continue;
+      forwarding.contains(port) ? tree.resume_port(port) : tree.enable_port(port);
+    }
     deliver();
   }
   void cut(Place place) {
@@ -272,6 +288,92 @@ TEST(SpanningTree, APortThatBlocksChangesTheTopology) {
   net.run(3s);                    // before any other port forwards
   EXPECT_EQ(net.at(2).state(1), PortState::blocking);
   EXPECT_TRUE(net.at(1).topology_change());
+}
+
+// ---- beginning anew --------------------------------------------------------------------------------------------------
+
+std::vector<PortState> states(Network& net) {
+  std::vector<PortState> all;
+  for (const unsigned number : {1, 2, 3})
+    for (const SpanningTree::PortNumber port : {1, 2}) all.push_back(net.at(number).state(port));
+  return all;
+}
+
+class ResumingTree : public testing::TestWithParam<unsigned> {};
+
+TEST_P(ResumingTree, GoesOnAsItWas) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  const auto before = states(net);
+  const auto root_port = net.at(GetParam()).root_port();
+  net.restart(GetParam(), 2);
+  EXPECT_EQ(net.at(GetParam()).root_port(), root_port);
+  for (int i = 0; i < 600; i++) {
+    net.run(100ms);
+    for (std::size_t port = 0; port < before.size(); port++) {
+      ASSERT_EQ(states(net)[port] == PortState::forwarding, before[port] == PortState::forwarding) << port;
+    }
+    for (const unsigned number : {1, 2, 3}) ASSERT_FALSE(net.at(number).topology_change()) << number;
+  }
+  EXPECT_EQ(states(net), before);
+  for (const unsigned number : {1, 2, 3}) EXPECT_EQ(net.at(number).root(), id(1));
+  EXPECT_EQ(net.at(GetParam()).root_port(), root_port);
+}
+INSTANTIATE_TEST_SUITE_P(Bridges, ResumingTree, testing::Values(1, 2, 3));  // the root, in between, and who blocks
+
+TEST(SpanningTree, WhoAwaitsTheRootDoesNotSayThatItIsTheRoot) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  net.silence({1, 1});  // 1 - 2: two hears nothing of the root
+  const unsigned before = net.sent({2, 1}) + net.sent({2, 2});
+  net.restart(2, 2);
+  net.run(19s);
+  EXPECT_EQ(net.sent({2, 1}) + net.sent({2, 2}), before);
+  EXPECT_EQ(net.at(2).root_port(), 2);
+  net.run(5s);
+  EXPECT_GT(net.sent({2, 1}) + net.sent({2, 2}), before) << "when it would have forgotten the root";
+  net.run(60s);
+  EXPECT_EQ(net.at(2).root(), id(1)) << "by three";
+  net.expect_tree();
+}
+
+TEST(SpanningTree, WhoAwaitsTheRootGivesUpWhenThatLinkFalls) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  net.restart(2, 2);
+  net.cut({2, 2});
+  net.run(60s);
+  EXPECT_EQ(net.at(2).root(), id(1));
+  EXPECT_EQ(net.at(2).root_port(), 1);
+  net.expect_tree();
+}
+
+TEST(SpanningTree, APortThatResumedIsBlockedByABetterBridge) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  net.restart(2, 2);
+  EXPECT_EQ(net.at(2).state(1), PortState::forwarding);
+  net.at(3).set_port(1, 1, 128);  // three is nearer to the root than two now
+  net.run(3s);
+  EXPECT_EQ(net.at(2).state(1), PortState::blocking);
+  net.run(60s);
+  net.expect_tree();
+}
+
+TEST(SpanningTree, ATopologyChangeIsToldOnByWhoBeginsAnew) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  net.restart(1, 2);
+  net.at(1).resume_topology_change();
+  net.run(3s);
+  for (const unsigned number : {1, 2, 3}) EXPECT_TRUE(net.at(number).topology_change()) << number;
+  net.run(40s);
+  for (const unsigned number : {1, 2, 3}) EXPECT_FALSE(net.at(number).topology_change()) << number;
 }
 
 TEST(SpanningTree, TheRootsTimersAreEverybodys) {
