@@ -24,6 +24,13 @@ NeighbourCache::Neighbours::iterator NeighbourCache::erase(Neighbours::iterator 
   return neighbours_.erase(entry);
 }
 
+void NeighbourCache::resume(const std::map<NextHop, Mac>& entries, Time now) {
+  const std::chrono::microseconds step = std::chrono::microseconds(reachable_time) / (entries.size() + 1);
+  Time next = now;
+  for (const auto& [neighbour, mac] : entries)
+    neighbours_[neighbour] = {State::reachable, mac, now, next += step, 0, {}};
+}
+
 NeighbourCache::Actions NeighbourCache::hold(const NextHop& neighbour, Held packet, Time now) {
   Actions actions;
   auto found = neighbours_.find(neighbour);

@@ -46,6 +46,10 @@ class NeighbourCache {
     std::vector<Held> unreachable;
   };
 
+  /// Neighbours that the fast path has from a cache before this one. They are used as if they had been confirmed now, and
+  /// asked again in the course of reachable_time, not all at once. Comes first.
+  void resume(const std::map<NextHop, Mac>& entries, Time now);
+
   /// A packet is to be sent to a neighbour that the fast path does not know.
   [[nodiscard]] Actions hold(const NextHop& neighbour, Held packet, Time now);
   /// The neighbour said that it has the address. `may_add`: it wants to talk to us.

@@ -148,5 +148,40 @@ TEST_F(NeighbourCacheTest, WhatWaitsIsBounded) {
   EXPECT_THAT(cache_.hold(hop(MAX_NEIGHBOURS + 100), packet(1), now_).ask, IsEmpty());
 }
 
+TEST_F(NeighbourCacheTest, ThoseOfACacheBeforeAreUsedAndAge) {
+  const NextHop other{Address::parse("fd00::1").value(), 2};
+  cache_.resume({{a_, mac_a}, {other, mac_b}}, now_);
+  EXPECT_THAT(cache_.learned(), ElementsAre(Pair(a_, mac_a), Pair(other, mac_b)));
+  EXPECT_THAT(hold(1).deliver, ElementsAre(packet(1)));
+  EXPECT_THAT(heard(mac_a).install, IsEmpty()) << "it is in the table";
+  used_ = true;
+  EXPECT_THAT(after(30s).ask, ElementsAre(Pair(a_, std::optional(mac_a)))) << "as usual";
+  EXPECT_THAT(heard(mac_a).remove, IsEmpty());
+  std::vector<NextHop> gone;
+  for (int i = 0; i < 58; i++)
+    for (const NextHop& neighbour : after(5s).remove) gone.push_back(neighbour);
+  EXPECT_THAT(gone, ElementsAre(other)) << "nobody used it";
+}
+
+TEST_F(NeighbourCacheTest, ThoseOfACacheBeforeAreNotAskedAllAtOnce) {
+  std::map<NextHop, Mac> entries;
+  for (std::uint8_t i = 1; i <= 150; i++) entries[{Address::ipv4({10, 0, 0, i}), 1}] = mac_a;
+  cache_.resume(entries, now_);
+  std::size_t asked = 0;
+  for (int i = 0; i < 300; i++) {
+    const Actions actions = cache_.tick([](const NextHop&, const Mac&) { return true; }, now_ += 100ms);
+    EXPECT_THAT(actions.ask, SizeIs(testing::Le(5))) << "new ones, and two again";
+    asked += actions.ask.size();
+    for (const auto& [neighbour, mac] : actions.ask) (void)cache_.heard(neighbour, mac_a, false, now_);
+  }
+  EXPECT_EQ(asked, 150u);
+}
+
+TEST_F(NeighbourCacheTest, ThoseOfACacheBeforeMayBeAdded) {
+  cache_.resume({{a_, mac_a}}, now_);
+  EXPECT_THAT(cache_.set_permanent({{a_, mac_b}}).install, ElementsAre(Pair(a_, mac_b)));
+  EXPECT_THAT(after(1h).remove, IsEmpty());
+}
+
 }  // namespace
 }  // namespace polycube::router

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control plane of a router: configuration into tables, and what the fast path leaves to it.
 #include <polycube/control.h>
+#include <polycube/local_mac.h>
 #include <polycube/table.h>
 
 #include <algorithm>
-#include <random>
 #include <set>
 
 #include "abi/router.h"
@@ -26,14 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint16_t default_mtu = 1500;
 constexpr std::chrono::milliseconds tick_interval{100};
 
-Mac random_mac() {
-  std::random_device random;
-  Mac mac;
-  std::generate(mac.begin(), mac.end(), [&] { return static_cast<std::uint8_t>(random()); });
-  mac[0] = static_cast<std::uint8_t>((mac[0] & 0xfc) | 2);  // locally administered, one station
-  return mac;
-}
-
 prefix4 key4(const Prefix& prefix) {
   prefix4 key{.length = prefix.length - 96u, .address = {}};
   std::copy_n(prefix.address.bytes.begin() + 12, 4, key.address);
@@ -50,6 +42,38 @@ hop hop_of(const NextHop& next_hop) {
   hop key{.address = {}, .port = next_hop.port};
   std::copy_n(next_hop.address.bytes.begin(), 16, key.address);
   return key;
+}
+
+// And back.
+
+Prefix prefix_of(const prefix4& key) {
+  const auto& [a, b, c, d] = key.address;
+  return Prefix::of(Address::ipv4({a, b, c, d}), static_cast<std::uint8_t>(key.length + 96));
+}
+
+Prefix prefix_of(const prefix6& key) {
+  Address address;
+  std::copy_n(key.address, 16, address.bytes.begin());
+  return Prefix::of(address, static_cast<std::uint8_t>(key.length));
+}
+
+NextHop next_hop_of(const hop& key) {
+  NextHop next_hop{{}, static_cast<std::uint16_t>(key.port)};
+  std::copy_n(key.address, 16, next_hop.address.bytes.begin());
+  return next_hop;
+}
+
+std::vector<NextHop> hops_of(const group& value) {
+  std::vector<NextHop> hops;
+  for (std::size_t i = 0; i < std::min<std::size_t>(value.count, MAX_HOPS); i++)
+    hops.push_back(next_hop_of(value.hops[i]));
+  return hops;
+}
+
+Mac mac_of(const neighbour& value) {
+  Mac mac;
+  std::copy_n(value.mac, 6, mac.begin());
+  return mac;
 }
 
 neighbour neighbour_of(const Mac& mac) {
@@ -80,6 +104,7 @@ class Router : public control::Cube {
   Result<> prepare(const Changes& changes) override { return check(config_, routing_.size(), changes); }
 
   Result<> commit(const Changes& changes) override {
+    if (!std::exchange(begun_, true)) PCN_TRY(resume());
     auto done = follow(changes);
     if (done) announce_changed(changes);
     if (done) return done;
@@ -129,6 +154,32 @@ class Router : public control::Cube {
  private:
   // ---- configuration
 
+  /// Before there is a configuration: what the tables have from a control plane before goes on being used.
+  Result<> resume() {
+    RoutingTable::Update tables;
+    PCN_TRY(groups_.for_each([&](std::uint32_t number, const group& value) {
+      if (value.count > 0) tables.groups[number] = hops_of(value);
+    }));
+    const auto add = [&](const auto& key, const route& value) {
+      tables.entries[prefix_of(key)] = Entry{static_cast<route_kind>(value.kind), value.port, value.group};
+    };
+    PCN_TRY(routes4_.for_each(add));
+    PCN_TRY(routes6_.for_each(add));
+    routing_.resume(tables);
+    std::set<std::uint32_t> ports;
+    for (const control::Port& port : host_.ports()) ports.insert(port.index);
+    std::map<NextHop, Mac> known;
+    std::vector<hop> gone;
+    PCN_TRY(neighbours_.for_each([&](const hop& key, const neighbour& value) {
+      if (ports.contains(key.port))
+        known[next_hop_of(key)] = mac_of(value);
+      else
+        gone.push_back(key);
+    }));
+    cache_.resume(known, Clock::now());
+    return neighbours_.remove(gone);
+  }
+
   Result<> follow(const Changes& changes) {
     std::vector<std::uint16_t> gone;
     for (const auto& change : changes) {
@@ -172,7 +223,7 @@ class Router : public control::Cube {
     Interface now{port.name, configured.mac.value_or(Mac{}), default_mtu};
     const auto device_mac = port.device ? parse_mac(port.device->mac) : std::nullopt;
     if (port.device) now.mtu = static_cast<std::uint16_t>(std::clamp(port.device->mtu, 68u, 65535u));
-    if (!configured.mac) now.mac = device_mac ? *device_mac : random_mac_of(port.name);
+    if (!configured.mac) now.mac = device_mac ? *device_mac : control::local_mac(host_, port.name);
     if (before != active_.end() && before->second == now) return {};
     struct interface value{};
     std::copy_n(now.mac.begin(), 6, value.mac);
@@ -182,13 +233,6 @@ class Router : public control::Cube {
     PCN_TRY(interfaces_.set(port.index, value));
     active_[port.index] = now;
     return {};
-  }
-
-  /// The same as long as the port lives in this process.
-  Mac random_mac_of(const std::string& port) {
-    const auto [found, is_new] = random_macs_.try_emplace(port);
-    if (is_new) found->second = random_mac();
-    return found->second;
   }
 
   Result<> write(const RoutingTable::Update& update) {
@@ -377,6 +421,7 @@ class Router : public control::Cube {
   }
 
   control::Host& host_;
+  bool begun_ = false;  ///< there was a commit()
   control::Table<prefix4, route> routes4_;
   control::Table<prefix6, route> routes6_;
   control::Table<__u32, group> groups_;
@@ -387,7 +432,6 @@ class Router : public control::Cube {
   NeighbourCache cache_;
   TokenBucket errors_{100, 1000};              ///< ICMP errors (RFC 1812, 4.3.2.8; RFC 4443, 2.4 f)
   std::map<std::uint16_t, Interface> active_;  ///< by port index
-  std::map<std::string, Mac> random_macs_;     ///< by port
   control::Timer timer_;
 };
 

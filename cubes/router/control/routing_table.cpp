@@ -50,6 +50,28 @@ const Ports::value_type* find_port(const Ports& ports, const Address& next_hop, 
   return found;
 }
 
+void RoutingTable::resume(const Update& tables) {
+  for (const auto& [network, entry] : tables.entries) {
+    if (entry->kind == ROUTE_GATEWAY) {
+      const auto hops = tables.groups.find(entry->group);
+      if (hops == tables.groups.end()) {
+        update_.entries[network] = std::nullopt;
+        continue;
+      }
+      for (auto number = static_cast<std::uint32_t>(groups_.size()); number <= entry->group; number++) groups_[number];
+      Group& group = groups_.at(entry->group);
+      if (group.users++ == 0) {
+        group.hops = hops->second;
+        group_of_.emplace(group.hops, entry->group);
+      }
+    }
+    installed_[network] = *entry;
+    dirty_.insert(network);
+  }
+  for (const auto& [number, group] : groups_)
+    if (group.users == 0) free_.push_back(number);
+}
+
 void RoutingTable::set_ports(const Ports& ports) {
   if (ports == ports_) return;
   for (const auto& [prefix, entry] : local_) dirty_.insert(prefix);
@@ -109,7 +131,7 @@ Result<std::uint32_t> RoutingTable::acquire(std::vector<NextHop> hops) {
 void RoutingTable::release(std::uint32_t number) {
   Group& group = groups_.at(number);
   if (--group.users > 0) return;
-  group_of_.erase(group.hops);
+  if (const auto known = group_of_.find(group.hops); known->second == number) group_of_.erase(known);
   group.hops.clear();  // stays as a place of its own until it is used again
   free_.push_back(number);
 }

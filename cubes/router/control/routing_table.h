@@ -59,6 +59,9 @@ class RoutingTable {
     std::map<Prefix, std::optional<Entry>> entries;  ///< nothing: to be removed
   };
 
+  /// What the fast path's tables have from a table before this one: compute() tells what is to be different. Comes first.
+  void resume(const Update& tables);
+
   void set_ports(const Ports& ports);
   void add(const Prefix& network, const Address& next_hop, const Route& route);
   void remove(const Prefix& network, const Address& next_hop);

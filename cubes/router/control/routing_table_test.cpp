@@ -229,5 +229,101 @@ TEST(AddressTest, WhatOneStationCanHave) {
     EXPECT_FALSE(ip(text).is_unicast()) << text;
 }
 
+// ---- beginning anew --------------------------------------------------------------------------------------------------
+
+class ResumedTableTest : public RoutingTableTest {
+ protected:
+  ResumedTableTest() {
+    add("10.5.0.0/16", "10.0.0.1");
+    add("10.5.0.0/16", "10.1.0.1");
+    add("10.6.0.0/16", "10.0.0.2");
+    add("10.7.0.0/16", "10.1.0.1");
+    add("10.7.0.0/16", "10.0.0.1");
+    add("fd07::/64", "fd00::7");
+    remove("10.6.0.0/16", "10.0.0.2");  // leaves a group that nobody uses
+    add("10.8.0.0/16", "10.0.0.8");
+  }
+  // Another table, with the tables of the fast path as they are, and the same ports.
+  void restart() {
+    const Ports ports = table_.ports();
+    table_ = {};
+    RoutingTable::Update tables{groups_, {}};
+    for (const auto& [prefix, entry] : entries_) tables.entries[prefix] = entry;
+    table_.resume(tables);
+    table_.set_ports(ports);
+  }
+  void add_all() {
+    for (const char* network : {"10.5.0.0/16", "10.7.0.0/16"})
+      for (const char* next_hop : {"10.0.0.1", "10.1.0.1"}) table_.add(net(network), ip(next_hop), {});
+    table_.add(net("fd07::/64"), ip("fd00::7"), {});
+    table_.add(net("10.8.0.0/16"), ip("10.0.0.8"), {});
+  }
+};
+
+TEST_F(ResumedTableTest, TheSameConfigurationChangesNothing) {
+  restart();
+  add_all();
+  update();
+  EXPECT_THAT(last_.groups, IsEmpty());
+  EXPECT_THAT(last_.entries, IsEmpty());
+  EXPECT_TRUE(table_.is_active(net("10.5.0.0/16"), ip("10.1.0.1")));
+  EXPECT_THAT(hops("10.7.0.0/16"), ElementsAre("10.0.0.1 0", "10.1.0.1 1"));
+}
+
+TEST_F(ResumedTableTest, OnlyWhatIsDifferentIsWritten) {
+  restart();
+  add_all();
+  table_.remove(net("10.8.0.0/16"), ip("10.0.0.8"));
+  table_.remove(net("10.7.0.0/16"), ip("10.1.0.1"));
+  update();
+  EXPECT_THAT(last_.entries, SizeIs(2));
+  EXPECT_EQ(last_.entries.at(net("10.8.0.0/16")), std::nullopt);
+  EXPECT_THAT(hops("10.7.0.0/16"), ElementsAre("10.0.0.1 0"));
+  EXPECT_THAT(hops("10.5.0.0/16"), ElementsAre("10.0.0.1 0", "10.1.0.1 1")) << "its group is not used for others";
+  // Groups are counted as before: those that get free are used again, the others are not.
+  for (int i = 0; i < 3 * MAX_GROUPS; i++) {
+    table_.add(net("10.9.0.0/16"), ip(i % 2 == 0 ? "10.0.0.9" : "10.1.0.9"), {});
+    table_.remove(net("10.9.0.0/16"), ip(i % 2 == 0 ? "10.1.0.9" : "10.0.0.9"));
+    update();
+  }
+  EXPECT_THAT(hops("10.5.0.0/16"), ElementsAre("10.0.0.1 0", "10.1.0.1 1"));
+  EXPECT_THAT(hops("fd07::/64"), ElementsAre("fd00::7 0"));
+}
+
+TEST_F(ResumedTableTest, WhatThePortsDoNotHaveAnyMoreGoes) {
+  restart();
+  table_.set_ports({{"p0", port(0, {"10.0.0.253/24"})}});
+  update();
+  EXPECT_EQ(kind("10.0.0.253/32"), ROUTE_OWN);
+  EXPECT_EQ(kind("10.0.0.254/32"), -1);
+  EXPECT_FALSE(last_.entries.contains(net("10.0.0.0/24")));
+  EXPECT_EQ(kind("10.1.0.0/24"), -1);
+  EXPECT_EQ(kind("10.5.0.0/16"), -1);
+  EXPECT_EQ(kind("fd07::/64"), -1);
+}
+
+TEST_F(ResumedTableTest, ARouteToAGroupThatIsNotThereGoes) {
+  entries_[net("10.8.0.0/16")].group = 4000;
+  entries_[net("10.10.0.0/16")] = {ROUTE_GATEWAY, 0, 4001};
+  restart();
+  add_all();
+  update();
+  EXPECT_THAT(hops("10.8.0.0/16"), ElementsAre("10.0.0.8 0"));
+  EXPECT_EQ(kind("10.10.0.0/16"), -1);
+}
+
+TEST_F(ResumedTableTest, TwoGroupsMayBeTheSame) {
+  groups_[7] = groups_.at(entries_.at(net("10.5.0.0/16")).group);
+  entries_[net("10.7.0.0/16")].group = 7;
+  restart();
+  add_all();
+  update();
+  EXPECT_THAT(hops("10.7.0.0/16"), ElementsAre("10.0.0.1 0", "10.1.0.1 1"));
+  remove("10.7.0.0/16", "10.1.0.1");
+  remove("10.5.0.0/16", "10.0.0.1");
+  EXPECT_THAT(hops("10.5.0.0/16"), ElementsAre("10.1.0.1 1"));
+  EXPECT_THAT(hops("10.7.0.0/16"), ElementsAre("10.0.0.1 0"));
+}
+
 }  // namespace
 }  // namespace polycube::router
