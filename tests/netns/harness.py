@@ -109,8 +109,8 @@ class Lab:
         self.closing(ping.close)
         return ping
 
-    def flow(self, source, target, rate=2000):
-        flow = UdpFlow(source, target, rate)
+    def flow(self, source, target, rate=2000, ipv6=False):
+        flow = UdpFlow(source, target, rate, ipv6)
         self.closing(flow.close)
         return flow
 

@@ -160,13 +160,15 @@ class UdpFlow:
 
     PORT = 40000
 
-    def __init__(self, source, sink, rate=2000):
+    def __init__(self, source, sink, rate=2000, ipv6=False):
+        self.family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        address = sink.ip6 if ipv6 else sink.ip
         self.receiver = sink.ns.call(lambda: self._socket())
         self.receiver.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE: nothing is lost in the socket
-        self.receiver.bind((sink.ip, self.PORT))
+        self.receiver.bind((address, self.PORT))
         self.receiver.settimeout(0.1)
         self.sender = source.ns.call(lambda: self._socket())
-        self.sender.connect((sink.ip, self.PORT))
+        self.sender.connect((address, self.PORT))
         self.interval = 1.0 / rate
         self.sent = 0
         self.seen = set()
@@ -178,9 +180,8 @@ class UdpFlow:
             thread.start()
         eventually(lambda: self.seen, "the first datagram arrives")
 
-    @staticmethod
-    def _socket():
-        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    def _socket(self):
+        return socket.socket(self.family, socket.SOCK_DGRAM)
 
     def _send(self):
         due = time.monotonic()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """polycube-service under test: a service's control planes in a process of their own."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ def renamed(folder, package, name):
     target = Path(folder) / name
     target.mkdir(parents=True, mode=0o755)
     model = (SERVICES / package / f"{package}.yang").read_text()
-    (target / f"{name}.yang").write_text(model.replace(package, name))
+    (target / f"{name}.yang").write_text(re.sub(rf"(?<![\w-]){package}(?![\w-])", name, model))
     for suffix in ("tc.o", "xdp.o", "so"):
         shutil.copy(SERVICES / package / f"{package}.{suffix}", target / f"{name}.{suffix}")
     return target

@@ -15,9 +15,9 @@ from network import eventually
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
-def bridge(daemon, hook, *peers, **settings):
+def bridge(daemon, hook, *peers, service="bridge", **settings):
     """br1 with ports p1, p2, ... with these peers."""
-    daemon.do(["bridge", "add", "br1", f"type={hook}", *(f"{name}={value}" for name, value in settings.items())])
+    daemon.do([service, "add", "br1", f"type={hook}", *(f"{name}={value}" for name, value in settings.items())])
     for number, peer in enumerate(peers, 1):
         daemon.do(f"br1 ports add p{number} peer={peer}")
 
@@ -34,8 +34,8 @@ def trunk(daemon, port, *vlans, **settings):
         daemon.do(f"br1 ports {port} trunk set {name.replace('_', '-')}={value}")
 
 
-def shown(daemon, path):
-    reply = daemon.data("GET", f"bridge:bridge=br1/{path}")
+def shown(daemon, path, service="bridge"):
+    reply = daemon.data("GET", f"{service}:{service}=br1/{path}")
     return next(iter(reply.json.values())) if reply.status == 200 else None
 
 
@@ -200,8 +200,8 @@ class LinuxBridge:
 class Ring:
     """br1 with its ports p1 and p2, and two Linux bridges: p1 - left - right - p2; a station at p3."""
 
-    def __init__(self, lab, daemon, hook, priority=None):
-        self.lab, self.daemon = lab, daemon
+    def __init__(self, lab, daemon, hook, priority=None, service="bridge"):
+        self.lab, self.daemon, self.service = lab, daemon, service
         self.left, self.right = LinuxBridge(lab, "left", 0x7000), LinuxBridge(lab, "right", 0x9000)
         for device, linux in (("vl", self.left), ("vr", self.right)):
             lab.host.run("ip", "link", "add", device, "type", "veth", "peer", "name", "side", "netns", linux.ns.name)
@@ -217,12 +217,12 @@ class Ring:
         self.left.ns.run("ip", "addr", "add", "10.0.0.101/24", "dev", "br0")
         self.right.ns.run("ip", "addr", "add", "10.0.0.102/24", "dev", "br0")
         self.station = lab.station("a")
-        bridge(daemon, hook, "vl", "vr", self.station.port, **{"stp-enabled": "true"})
+        bridge(daemon, hook, "vl", "vr", self.station.port, service=service, **{"stp-enabled": "true"})
         daemon.do("br1 stp 1 set forward-delay=4 hello-time=1 max-message-age=6"
                   + (f" priority={priority}" if priority is not None else ""))
 
     def ours(self):
-        return {port["name"]: port["stp"][0]["state"] for port in shown(self.daemon, "ports")}
+        return {port["name"]: port["stp"][0]["state"] for port in shown(self.daemon, "ports", self.service)}
 
     def states(self):
         """State of each end of the ring's links."""
@@ -235,8 +235,11 @@ class Ring:
     def reaches_all(self):
         return all(self.station.reaches(address) for address in ("10.0.0.101", "10.0.0.102"))
 
+    def learned(self):
+        return {(entry["mac"], entry["port"]) for entry in shown(self.daemon, "fdb", self.service).get("entry", [])}
+
     def root(self):
-        return shown(self.daemon, "stp=1")[0]
+        return shown(self.daemon, "stp=1", self.service)[0]
 
 
 @pytest.mark.parametrize("priority", [0x1000, 0xf000], ids=["as-root", "not-as-root"])

@@ -32,8 +32,8 @@ def settle(station, number):
     station.ip, station.ip6 = address(number), address6(number)
 
 
-def router(lab, daemon, hook, names="ab", **settings):
-    daemon.do(f"router add r type={hook}")
+def router(lab, daemon, hook, names="ab", service="router", **settings):
+    daemon.do(f"{service} add r type={hook}")
     stations = []
     for name in names:
         station = lab.station(name, **settings)
@@ -49,8 +49,8 @@ def routes(daemon):
     return {(row["network"], row["nexthop"]): row for row in json.loads(daemon.do("r route show -json"))}
 
 
-def mac_in_use(daemon, port):
-    return daemon.data("GET", f"router:router=r/ports={port}/mac-in-use").json["router:mac-in-use"]
+def mac_in_use(daemon, port, service="router"):
+    return daemon.data("GET", f"{service}:{service}=r/ports={port}/mac-in-use").json[f"{service}:mac-in-use"]
 
 
 def ctl(daemon, command):
