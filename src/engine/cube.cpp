@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cube.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstddef>
 #include <cstring>
@@ -513,11 +514,19 @@ Result<> Cube::put_back(const Snapshot& snapshot, const EntryObjects& entry_obje
       }
   };
   std::map<MicrocubeId, Microcube> before = snapshot.microcubes;
-  // Should other cubes share another table of this name by now, load() takes that, or says that it does not fit.
+  const auto has_a_user = [&before](const std::string& name, const std::shared_ptr<Table>& table) {
+    return std::any_of(before.begin(), before.end(), [&](const auto& one) {
+      const auto use = one.second.tables.find(name);
+      return use != one.second.tables.end() && use->second->table() == table;
+    });
+  };
+  // Should programs that stay, of any cube, share another table of this name by now, load() takes that, or says that it does
+  // not fit.
   for (auto& [id, microcube] : before)
     each_shared(id, microcube, [&](SharedTables& tables, const auto& scope, const auto& name, const auto& table) {
       const auto other = tables.find(scope, name);
-      if (other != nullptr && other != table && !other->is_only_user(users)) microcube.tables.erase(name);
+      if (other == nullptr || other == table) return;
+      if (!other->is_only_user(users) || has_a_user(name, other)) microcube.tables.erase(name);
     });
   set(std::move(before));
   auto old = load(programs_.constants, entry_objects);

@@ -518,6 +518,26 @@ TEST_P(ControlPlaneTest, WhatOthersDoToProgramsMeanwhileStays) {
   EXPECT_TRUE(has(2));
 }
 
+// What shares a table with a program that cannot go back stays with it.
+TEST_P(ControlPlaneTest, WhatIsTakenBackMeetsTablesThatOthersMadeMeanwhile) {
+  make_control_plane();
+  const MicrocubeId one{Direction::ingress, 1};
+  const MicrocubeId two{Direction::ingress, 2};
+  const auto team = [&](const MicrocubeId& program) {
+    return id_of(must(path_.cube("c").map("team", program)).table->map());
+  };
+  add("step", 1);
+  source_.commit = [&]() -> Result<> {
+    must(host().reload_program(control::Code::of_package("other"), {control::Direction::ingress, 1}));
+    std::jthread([&] {
+      must(host().add_program(control::Code::of_package("other"), control::Direction::ingress, 2));
+    }).join();
+    return fail(ErrorCode::in_use, "no");
+  };
+  EXPECT_EQ(plane_->commit({}).error().code, ErrorCode::in_use);
+  EXPECT_EQ(team(one), team(two));
+}
+
 // While commit() stands still: the slow path goes on with others, and the cube's own timer waits for its turn.
 TEST_P(ControlPlaneTest, ACubeThatStandsStillHoldsUpNoOther) {
   constexpr std::chrono::seconds long_enough{20};  // only a broken run waits for it
