@@ -131,7 +131,8 @@ Result<std::uint32_t> RoutingTable::acquire(std::vector<NextHop> hops) {
 void RoutingTable::release(std::uint32_t number) {
   Group& group = groups_.at(number);
   if (--group.users > 0) return;
-  if (const auto known = group_of_.find(group.hops); known->second == number) group_of_.erase(known);
+  const auto known = group_of_.find(group.hops);  // of two that are the same, which resume() may find, one is known
+  if (known != group_of_.end() && known->second == number) group_of_.erase(known);
   group.hops.clear();  // stays as a place of its own until it is used again
   free_.push_back(number);
 }

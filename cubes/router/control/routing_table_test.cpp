@@ -312,6 +312,17 @@ TEST_F(ResumedTableTest, ARouteToAGroupThatIsNotThereGoes) {
   EXPECT_EQ(kind("10.10.0.0/16"), -1);
 }
 
+TEST_F(ResumedTableTest, TwoGroupsThatAreTheSameMayGo) {
+  groups_[7] = groups_.at(entries_.at(net("10.5.0.0/16")).group);
+  entries_[net("10.7.0.0/16")].group = 7;
+  restart();
+  update();
+  EXPECT_EQ(kind("10.5.0.0/16"), -1);
+  EXPECT_EQ(kind("10.7.0.0/16"), -1);
+  add("10.5.0.0/16", "10.0.0.1");
+  EXPECT_THAT(hops("10.5.0.0/16"), ElementsAre("10.0.0.1 0"));
+}
+
 TEST_F(ResumedTableTest, TwoGroupsMayBeTheSame) {
   groups_[7] = groups_.at(entries_.at(net("10.5.0.0/16")).group);
   entries_[net("10.7.0.0/16")].group = 7;
