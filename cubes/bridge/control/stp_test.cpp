@@ -6,7 +6,6 @@
 
 #include <deque>
 #include <memory>
-#include <set>
 #include <vector>
 
 namespace bridge {
@@ -38,16 +37,17 @@ class Network {
   }
   // The bridge's process is another one: it knows which ports forward, and which one was towards the root.
   void restart(unsigned number, unsigned ports) {
-    std::set<SpanningTree::PortNumber> forwarding;
-    for (SpanningTree::PortNumber port = 1; port <= ports; port++)
-      if (at(number).state(port) == PortState::forwarding) forwarding.insert(port);
+    std::map<SpanningTree::PortNumber, PortState> states;
+    for (SpanningTree::PortNumber port = 1; port <= ports; port++) states[port] = at(number).state(port);
     const auto root_port = at(number).root_port();
     const BridgeId bridge = at(number).id();
     SpanningTree& tree = add(number, ports, static_cast<unsigned>(bridge >> 48));
     if (root_port) tree.await_root(*root_port);
-    for (SpanningTree::PortNumber port = 1; port <= ports; port++) {
-      if (!segments_.contains({number, port})) continue;
-      forwarding.contains(port) ? tree.resume_port(port) : tree.enable_port(port);
+    for (const auto& [port, state] : states) {
+      if (state == PortState::forwarding)
+        tree.resume_port(port);
+      else if (state != PortState::disabled)
+        tree.enable_port(port);
     }
     deliver();
   }
@@ -337,6 +337,39 @@ TEST(SpanningTree, WhoAwaitsTheRootDoesNotSayThatItIsTheRoot) {
   net.run(60s);
   EXPECT_EQ(net.at(2).root(), id(1)) << "by three";
   net.expect_tree();
+}
+
+TEST(SpanningTree, WhoAwaitsTheRootBringsNoPortToForward) {
+  Network net;
+  make_ring(net);
+  net.run(100s);
+  net.silence({3, 1});
+  net.silence({3, 2});
+  net.restart(3, 2);
+  net.run(19s);
+  EXPECT_EQ(net.at(3).state(1), PortState::forwarding);
+  EXPECT_EQ(net.at(3).state(2), PortState::blocking);
+  net.run(2s);
+  EXPECT_EQ(net.at(3).state(2), PortState::listening);
+}
+
+TEST(SpanningTree, WhoAwaitsTheRootGoesOnWhenItHearsOfItOrTheLinkFalls) {
+  for (const bool falls : {true, false}) {
+    Network net;
+    SpanningTree& one = net.add(1, 2);
+    one.await_root(1);
+    one.resume_port(1);
+    one.enable_port(2);
+    EXPECT_EQ(one.state(2), PortState::blocking);
+    if (falls)
+      one.disable_port(1);
+    else
+      one.receive(1, ConfigBpdu{.root = id(9), .bridge = id(9), .port = 1, .timers = timers});  // no better than one
+    EXPECT_EQ(one.state(2), PortState::listening) << falls;
+    EXPECT_EQ(one.root_port(), std::nullopt);
+    net.run(3s);
+    EXPECT_GT(net.sent({1, 2}), 0u);
+  }
 }
 
 TEST(SpanningTree, WhoAwaitsTheRootGivesUpWhenThatLinkFalls) {

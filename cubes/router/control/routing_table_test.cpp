@@ -312,6 +312,18 @@ TEST_F(ResumedTableTest, ARouteToAGroupThatIsNotThereGoes) {
   EXPECT_EQ(kind("10.10.0.0/16"), -1);
 }
 
+TEST_F(ResumedTableTest, GroupsThatNobodyUsedAreThereForOthers) {
+  groups_[MAX_GROUPS - 1] = groups_.at(entries_.at(net("10.8.0.0/16")).group);
+  entries_[net("10.8.0.0/16")].group = MAX_GROUPS - 1;
+  restart();
+  add_all();
+  update();
+  EXPECT_THAT(last_.entries, IsEmpty());
+  add("10.20.0.0/16", "10.0.0.20");
+  EXPECT_THAT(hops("10.20.0.0/16"), ElementsAre("10.0.0.20 0"));
+  EXPECT_THAT(hops("10.8.0.0/16"), ElementsAre("10.0.0.8 0"));
+}
+
 TEST_F(ResumedTableTest, TwoGroupsThatAreTheSameMayGo) {
   groups_[7] = groups_.at(entries_.at(net("10.5.0.0/16")).group);
   entries_[net("10.7.0.0/16")].group = 7;
