@@ -37,6 +37,6 @@ def test_what_doxygen_warns_of_is_refused(tree):
 
 
 def test_what_a_cube_uses_is_described(tree):
-    change(tree, "sdk/bpf/polycube/core.h", "/** Send the packet out of a port.", "/* Send the packet out of a port.")
+    change(tree, "sdk/bpf/polycube/core.h", "/**\n * Send the packet out of a port;", "/*\n * Send the packet out of a port;")
     change(tree, "docs/reference/main.md", ", @ref pcn_pkt_redirect", "")
     assert list(make_reference.make(tree))[0].startswith("cubes/simpleforwarder/bpf/simpleforwarder.bpf.c: pcn_pkt_redirect ")
