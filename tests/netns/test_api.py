@@ -78,7 +78,8 @@ def test_schema_resource(daemon):
     services = reply.json["services"]
     assert {"helloworld", "simplebridge", "simpleforwarder"} <= set(services)
     assert services["simplebridge"]["kind"] == "list" and services["simplebridge"]["keys"] == ["name"]
-    assert {rpc["name"] for rpc in reply.json["polycube"]["rpcs"]} == {"connect", "disconnect", "attach", "detach"}
+    assert {rpc["name"] for rpc in reply.json["polycube"]["rpcs"]} == {"connect", "disconnect", "attach", "detach",
+                                                                  "apply", "rollback"}
 
 
 def test_life_of_a_cube(daemon):

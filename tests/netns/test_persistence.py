@@ -159,14 +159,14 @@ def test_a_cube_that_cannot_be_restored_does_not_keep_down_others(lab, keeper, t
         file.rename(package / file.name.replace("helloworld", "filter"))
     daemon.options += ["--services-dir", str(package.parent)]
     daemon.start()
-    daemon.do("filter add f1 action=forward")
+    daemon.do("filter add kept action=forward")
     daemon.do("helloworld add h1")
     before = shown(daemon)
     assert daemon.stop() == 0
     package.rename(tmp_path / "elsewhere")
     daemon.start()
-    assert "h1" in daemon.do("cubes show") and "f1" not in daemon.do("cubes show")
-    assert "cube f1 (filter) cannot be restored" in daemon.log_text()
+    assert "h1" in daemon.do("cubes show") and "kept" not in daemon.do("cubes show")
+    assert "cube kept (filter) cannot be restored" in daemon.log_text()
     daemon.do("helloworld add h2")
     daemon.do("h2 del")
     assert daemon.stop() == 0

@@ -28,7 +28,7 @@ def test_the_installation_is_whole(prefix):
 
 def test_what_runs_can_be_installed_alone(lab):
     prefix = install(FOLDER / "root-runtime", "--component", "runtime")
-    assert sorted(file.name for file in prefix.iterdir()) == ["bin", "share"]
+    assert sorted(file.name for file in prefix.iterdir()) == ["bin", "libexec", "share"]
     assert (prefix / "share/polycube/include/polycube/slave.h").is_file(), "for programs that come as C source"
     assert not list(prefix.rglob("*new-cube*"))
     daemon = Daemon(lab, prefix=prefix).start()
