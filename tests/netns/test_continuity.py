@@ -2,10 +2,14 @@
 """Packets are forwarded while there is no daemon, and while the next one takes over: none is lost, and no table."""
 
 import http.client
+import json
 import os
 import random
+import sqlite3
 import threading
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -301,3 +305,36 @@ def test_upgraded_to_other_fast_paths(lab, keeper, hook):
             daemon.log_text().rpartition("is ready")[0]
     sent, lost, duplicated = flow.stop()
     assert (lost, duplicated) == (0, 0), f"of {sent}"
+
+
+def test_what_was_written_and_never_saved_is_put_back(lab, keeper):
+    """As after a kill between the tables and the state file, which is too short a time to be met by chance."""
+    a, b = lab.station("a"), lab.station("b")
+    daemon = keeper
+    simplebridge(daemon, "br1", "TC", a.port, b.port)
+    daemon.do("br1 fdb entry add 02:00:00:00:00:77 port=p1")
+    uuid = daemon.data("GET", "simplebridge:simplebridge=br1/uuid").json["simplebridge:uuid"]
+    assert daemon.stop() == 0
+    fdb = next(path for path in (daemon.pins / "tables" / uuid).rglob("fdb~*"))
+    key = ["hex", "02", "00", "00", "00", "00"]
+    old = json.loads(run("bpftool", "-j", "map", "lookup", "pinned", fdb, "key", *key, "77"))["value"]
+    run("bpftool", "map", "delete", "pinned", fdb, "key", *key, "77")
+    run("bpftool", "map", "update", "pinned", fdb, "key", *key, "78", "value", "hex", *["00"] * 16)
+    elements = [[uuid, "fdb", "020000000077", "".join(octet[2:] for octet in old)], [uuid, "fdb", "020000000078", None]]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+    def start_with(boot):
+        with closing(sqlite3.connect(daemon.state / "configuration.db")) as database, database:
+            database.execute("INSERT INTO intent VALUES (?, ?)", (boot, json.dumps(elements)))
+        daemon.start()
+        return daemon.do("br1 fdb show")
+
+    shown = start_with("of another run of the machine")
+    assert "02:00:00:00:00:78" in shown, "that was long ago, and its tables are gone"
+    assert daemon.stop() == 0
+    shown = start_with(boot)
+    assert "02:00:00:00:00:77" in shown and "02:00:00:00:00:78" not in shown
+    daemon.do("br1 fdb entry add 02:00:00:00:00:78 port=p2")
+    assert daemon.stop() == 0
+    daemon.start()
+    assert "02:00:00:00:00:78" in daemon.do("br1 fdb show"), "it is put back once"
