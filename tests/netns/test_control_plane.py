@@ -305,7 +305,7 @@ def test_a_flood_of_lines_is_cut_off_and_counted(lab, daemon):
         written = text.count("[s] the control plane of cube s failed (packet_in): packet throws")
         return missing > 0 and written + missing == state(daemon, "s")["packets"] and (written, missing)
 
-    written, missing = eventually(accounted, "each packet has its line, or it is said to be missing")
+    written, missing = eventually(accounted, "each packet has its line, or it is said to be missing", timeout=60)
     assert 1000 <= written < written + missing
     daemon.do("del s")
 
