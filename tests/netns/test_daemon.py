@@ -184,7 +184,7 @@ def test_options(lab):
     for words in (["--help"], ["--version"]):
         done = subprocess.run([str(POLYCUBED), *words], capture_output=True, text=True, timeout=20)
         assert done.returncode == 0 and done.stdout
-    places = ["--socket", str(lab.folder / "x"), "--state-dir", str(lab.folder / "y")]
+    places = ["--transient", "--socket", str(lab.folder / "x"), "--state-dir", str(lab.folder / "y")]
     for words in (["--nonsense"], ["--log-level", "loud"], ["--config", "/nowhere/at/all"],
                   ["--listen", "0.0.0.0:9000"], ["--listen", "127.0.0.1:99999"], ["extra"]):
         done = subprocess.run([str(POLYCUBED), *places, *words], capture_output=True, text=True, timeout=20)
