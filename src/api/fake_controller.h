@@ -20,8 +20,7 @@ class FakeController : public service::Controller {
     return on_read(path, options);
   }
   Result<service::EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,
-                                  const service::Origin& origin) override {
-    last_origin = origin;
+                                  const service::Origin&) override {
     return on_edit(edit, if_match);
   }
   Result<std::string> invoke_action(const std::string& path, const std::string& body, model::Format format,
@@ -35,7 +34,6 @@ class FakeController : public service::Controller {
   std::string revision() const override { return on_revision(); }
   std::shared_ptr<const model::Schema> schema() const override { return schema_; }
 
-  service::Origin last_origin;  ///< of an edit
   std::function<std::string()> on_revision = [] { return "r1"; };
 
   std::function<Result<service::ReadReply>(const std::string&, const model::ReadOptions&)> on_read =

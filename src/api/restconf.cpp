@@ -145,15 +145,6 @@ bool is_allowed(const char* allowed, const std::string& method) {
 
 }  // namespace
 
-namespace {
-
-// Of an edit there is no room for a comment in RESTCONF; of operations it is a leaf of the input.
-service::Origin origin_of(const HttpRequest& request) {
-  return {request.user, find_header(request.headers, "Polycube-Comment").value_or("")};
-}
-
-}  // namespace
-
 HttpResponse Restconf::handle(const HttpRequest& request) const {
   auto type = json_type;
   HttpResponse response;
@@ -304,7 +295,7 @@ Restconf::Reply Restconf::edit(const Context& context, const std::string& path) 
     edit.format = *format;
     edit.body = request.body;
   }
-  PCN_ASSIGN(const auto reply, conditional_edit(controller_, edit, request.headers, origin_of(request)));
+  PCN_ASSIGN(const auto reply, conditional_edit(controller_, edit, request.headers, {request.user, {}}));
 
   HttpResponse response{reply.created ? 201 : 204, {}, {}};
   if (edit.method == model::Method::post) response.status = 201;
@@ -336,8 +327,8 @@ Restconf::Reply Restconf::invoke(const Context& context, const std::string& path
     if (!same) return tl::unexpected<Failure>(not_acceptable());
     type = *same;
   }
-  PCN_ASSIGN(auto output, rpc ? controller_.invoke_rpc(path, request.body, type.format, origin_of(request))
-                              : controller_.invoke_action(path, request.body, type.format, origin_of(request)));
+  PCN_ASSIGN(auto output, rpc ? controller_.invoke_rpc(path, request.body, type.format, {request.user, {}})
+                              : controller_.invoke_action(path, request.body, type.format, {request.user, {}}));
   if (output.empty()) return HttpResponse{204, {}, {}};
   return document_response(type.name, std::move(output));
 }

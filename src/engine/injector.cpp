@@ -79,10 +79,6 @@ Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPo
   return bpf::Link::attach(program->second, device, point, name);
 }
 
-}  // namespace
-
-namespace {
-
 void remove_device(int index) {
   const auto socket = netlink::connect();
   const auto done = socket ? netlink::remove(socket->get(), index) : tl::unexpected<Error>(socket.error());

@@ -63,6 +63,10 @@ Result<std::unique_ptr<Pins>> Pins::open(const fs::path& folder) {
   return pins;
 }
 
+Pins::~Pins() {
+  if (!leaving()) (void)::rmdir(folder_.c_str());  // which fails while another daemon's remains are there
+}
+
 Result<Pin> Pins::pin(int fd, const std::string& name) {
   const std::lock_guard lock(mutex_);
   const fs::path path = folder_ / fmt::format("{}~{}", without_dots(name), next_++);

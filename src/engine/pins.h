@@ -52,6 +52,11 @@ class Pins {
   /// (another daemon's), system.
   [[nodiscard]] static Result<std::unique_ptr<Pins>> open(const std::filesystem::path& folder);
 
+  /// Leaves nothing, not even the folder, unless leave() was called.
+  ~Pins();
+  Pins(const Pins&) = delete;
+  Pins& operator=(const Pins&) = delete;
+
   /// `name`: words with '/' between them.
   [[nodiscard]] Result<Pin> pin(int fd, const std::string& name);
 

@@ -53,10 +53,6 @@ void warn_unless_it_takes_frames(int device, const std::string& device_name) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 const char* point_name(bpf::AttachPoint point) {
   switch (point) {
     case bpf::AttachPoint::tcx_ingress: return "tcx-ingress";

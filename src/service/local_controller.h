@@ -99,6 +99,7 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<> save(const model::Candidate& candidate, const topology::Topology& after);
   [[nodiscard]] Result<> restore();
   [[nodiscard]] Result<> restore(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings);
+  void restore_one_by_one(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings);
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
   [[nodiscard]] Result<> add_clearing(const Cleared& cleared, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
@@ -153,7 +154,6 @@ class LocalController : public Controller, public ServiceRegistry {
   mutable FairMutex mutex_;
   model::Datastore datastore_;
   std::unique_ptr<Store> store_;                              ///< null: nothing is kept
-  std::map<model::CubeId, std::string> not_restored_;         ///< saved cubes that cannot run, and why
   std::atomic<std::shared_ptr<const model::Schema>> schema_;  ///< that of the catalogue, for those without the lock
   Origin origin_;                                             ///< of the request that holds the lock alone
   topology::Topology topology_;

@@ -60,18 +60,19 @@ Result<> LocalController::restore() {
     settings.interrupted = std::move(*interrupted);
   else
     log::error("{}", interrupted.error().message);
-  if (auto all = restore(stored.cubes, settings); all) {
-    store_->forget_intent();
-    return all;
-  }
-  for (const auto& cube : stored.cubes) {
+  if (!restore(stored.cubes, settings)) restore_one_by_one(stored.cubes, settings);
+  store_->forget_intent();  // what was under way is put back, once
+  return {};
+}
+
+void LocalController::restore_one_by_one(const std::map<model::CubeId, control::Changes>& cubes,
+                                         const Settings& settings) {
+  for (const auto& cube : cubes) {
     auto done = restore({cube}, settings);
     if (done) continue;
-    not_restored_[cube.first] = done.error().message;
     log::critical("cube {} ({}) cannot be restored and is not running; what was saved of it is kept: {}",
                   cube.first.name, cube.first.service, done.error().message);
   }
-  return {};
 }
 
 }  // namespace polycube::service
