@@ -2,11 +2,11 @@
 #include "engine/cube.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <cstring>
 
 #include "engine/table_migration.h"
+#include "model/datastore.h"
 
 namespace polycube::engine {
 
@@ -218,16 +218,6 @@ Result<> Cube::keep_tables(Loading& loading, const bpf::ObjectFile& object, Fami
 
 namespace {
 
-// As one word of a pin's name.
-std::string word(const std::string& text) {
-  std::string escaped;
-  for (const char c : text)
-    escaped += std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-'
-                   ? std::string(1, c)
-                   : fmt::format("%{:02x}", static_cast<unsigned char>(c));
-  return escaped;
-}
-
 // Whether what is in it is worth more than what a new one would hold: not in those that lead to programs, devices and
 // sets of rules, which are made anew, nor in variables of programs.
 bool outlives_daemons(const bpf::ObjectFile& object, const std::string& table) {
@@ -248,7 +238,7 @@ bool outlives_daemons(const bpf::ObjectFile& object, const std::string& table) {
 
 Result<std::string> Cube::pin_name(const Loading& loading, const bpf::ObjectFile& object, const std::string& key,
                                    const std::string& name) const {
-  if (is_frameworks(name)) return fmt::format("tables/{}/framework/{}", uuid_, word(key));
+  if (is_frameworks(name)) return fmt::format("tables/{}/framework/{}", uuid_, model::encode_key(key));
   TableScope scope;
   if (!is_section(name)) {
     PCN_ASSIGN(scope, scope_of(object, name));
@@ -256,10 +246,11 @@ Result<std::string> Cube::pin_name(const Loading& loading, const bpf::ObjectFile
   const char* direction = loading.id.direction == topology::Direction::egress ? "egress" : "ingress";
   switch (scope.kind) {
     case TableScope::Kind::program:
-      return fmt::format("tables/{}/{}-{}/{}", uuid_, direction, loading.id.index, word(name));
-    case TableScope::Kind::cube: return fmt::format("tables/{}/cube/{}", uuid_, word(name));
-    case TableScope::Kind::space: return fmt::format("tables/spaces/{}/{}", word(scope.space), word(name));
-    case TableScope::Kind::everyone: return fmt::format("tables/public/{}", word(name));
+      return fmt::format("tables/{}/{}-{}/{}", uuid_, direction, loading.id.index, model::encode_key(name));
+    case TableScope::Kind::cube: return fmt::format("tables/{}/cube/{}", uuid_, model::encode_key(name));
+    case TableScope::Kind::space:
+      return fmt::format("tables/spaces/{}/{}", model::encode_key(scope.space), model::encode_key(name));
+    case TableScope::Kind::everyone: return fmt::format("tables/public/{}", model::encode_key(name));
   }
   return fail(ErrorCode::invalid_value, "table {} has no scope", name);
 }

@@ -77,6 +77,7 @@ class LocalController : public Controller, public ServiceRegistry {
 
   // All of these are called with the lock held.
   using Chains = std::map<std::string, std::vector<std::string>>;
+  [[nodiscard]] static ChainChanges chain_changes(const Chains& before, const Chains& after);
   /// What is known of a transaction besides its candidate.
   struct Settings {
     /// Indexes, UUIDs and chains of what is restored, which was judged when it was configured.

@@ -24,18 +24,10 @@ std::string text_of(const std::vector<std::string>& lines, std::size_t limit) {
   return text;
 }
 
-template <typename ChainsOf>
-void describe_chains(const ChainsOf& before, const ChainsOf& after, std::vector<std::string>& lines) {
-  static const std::vector<std::string> none;
-  std::set<std::string> parents;
-  for (const auto* side : {&before, &after})
-    for (const auto& chain : *side) parents.insert(chain.first);
-  for (const std::string& parent : parents) {
-    const auto& old = before.contains(parent) ? before.at(parent) : none;
-    const auto& now = after.contains(parent) ? after.at(parent) : none;
-    if (old != now)
-      lines.push_back(fmt::format("rewire {}: transparent cubes {} -> {}", parent, chain_text(old), chain_text(now)));
-  }
+void describe_chains(const ChainChanges& changes, std::vector<std::string>& lines) {
+  for (const auto& [parent, sides] : changes)
+    lines.push_back(fmt::format("rewire {}: transparent cubes {} -> {}", parent, chain_text(sides.first),
+                                chain_text(sides.second)));
 }
 
 std::string utc(std::chrono::system_clock::time_point time) {
@@ -45,6 +37,10 @@ std::string utc(std::chrono::system_clock::time_point time) {
   char text[32];
   std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+model::Edit removal_of(const model::CubeId& id) {
+  return {model::Method::remove, path_of(id.service, id.name, "", ""), {}, model::Format::json};
 }
 
 bool is_true(const std::map<std::string, std::string>& input, const std::string& name) {
@@ -65,10 +61,7 @@ Result<> LocalController::add_history(model::DataTree& data, const Scope& scope)
       const auto described = model::describe(id, changes);
       lines.insert(lines.end(), described.begin(), described.end());
     }
-    Chains before;
-    Chains after;
-    for (const auto& [parent, sides] : commit.chains) std::tie(before[parent], after[parent]) = sides;
-    describe_chains(before, after, lines);
+    describe_chains(commit.chains, lines);
     PCN_TRY(model::add_leaf(data, node + "/time", utc(commit.time)));
     if (!commit.author.empty()) PCN_TRY(model::add_leaf(data, node + "/author", commit.author));
     if (!commit.comment.empty()) PCN_TRY(model::add_leaf(data, node + "/comment", commit.comment));
@@ -87,7 +80,7 @@ Result<std::string> LocalController::carry_out(model::Candidate& candidate, cons
         id, model::flat_changes(change.before.get(), change.after.get(), stays ? model::Leaf::all : model::Leaf::set));
     lines.insert(lines.end(), described.begin(), described.end());
   }
-  describe_chains(topology_.chains, after.chains, lines);
+  describe_chains(chain_changes(topology_.chains, after.chains), lines);
   std::string text = text_of(lines, lines.size());
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
@@ -127,8 +120,7 @@ Result<std::string> LocalController::apply(const std::map<std::string, std::stri
   std::vector<model::Edit> edits;
   if (is_true(input, "prune"))
     for (const auto& [id, tree] : datastore_.cubes())
-      if (!document.cubes.contains(id))
-        edits.push_back({model::Method::remove, path_of(id.service, id.name, "", ""), {}, model::Format::json});
+      if (!document.cubes.contains(id)) edits.push_back(removal_of(id));
   std::move(document.edits.begin(), document.edits.end(), std::back_inserter(edits));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
   PCN_ASSIGN(topology::Topology after, topology_of(candidate, {}));
@@ -143,34 +135,30 @@ Result<std::string> LocalController::roll_back(const std::map<std::string, std::
   PCN_ASSIGN(const std::vector<Commit> commits, store_->history(count));
   if (commits.size() < count)
     return fail(ErrorCode::data_missing, "there are only {} changes in the history", commits.size());
-  std::map<model::CubeId, control::Changes> instances;
+  std::map<model::CubeId, control::Changes> back;  // in order
   Settings settings{.restored = nullptr, .chains = topology_.chains};
   for (const Commit& commit : commits) {
-    for (const auto& [id, changes] : commit.changes) {
-      const auto known = instances.find(id);
-      const auto running = datastore_.cubes().find(id);
-      const control::Changes back = model::reversed(changes);
-      if (known != instances.end()) {
-        known->second = model::changed(std::move(known->second), back);
-      } else {
-        instances[id] = model::changed(running == datastore_.cubes().end()
-                                           ? control::Changes()
-                                           : model::flat_changes(nullptr, running->second.get(), model::Leaf::set),
-                                       back);
-      }
-    }
+    for (const auto& [id, changes] : commit.changes)
+      for (control::Change& change : model::reversed(changes)) back[id].push_back(std::move(change));
     for (const auto& [parent, sides] : commit.chains) (*settings.chains)[parent] = sides.first;
   }
   std::erase_if(*settings.chains, [](const auto& chain) { return chain.second.empty(); });
+  // Deleted ones first: another service may have had a cube by the same name.
   std::vector<model::Edit> edits;
-  for (const auto& [id, changes] : instances)
-    if (changes.empty() && datastore_.cubes().contains(id))
-      edits.push_back({model::Method::remove, path_of(id.service, id.name, "", ""), {}, model::Format::json});
-  for (const auto& [id, changes] : instances) {
-    if (changes.empty()) continue;
-    PCN_ASSIGN(model::Edit edit, model::replacing_edit(*schema(), id, changes));
-    edits.push_back(std::move(edit));
+  std::vector<model::Edit> written;
+  for (const auto& [id, changes] : back) {
+    const auto running = datastore_.cubes().find(id);
+    const bool exists = running != datastore_.cubes().end();
+    const control::Changes instances = model::changed(
+        model::flat_changes(nullptr, exists ? running->second.get() : nullptr, model::Leaf::set), changes);
+    if (!instances.empty()) {
+      PCN_ASSIGN(model::Edit edit, model::replacing_edit(*schema(), id, instances));
+      written.push_back(std::move(edit));
+    } else if (exists) {
+      edits.push_back(removal_of(id));
+    }
   }
+  std::move(written.begin(), written.end(), std::back_inserter(edits));
   if (origin_.comment.empty()) origin_.comment = fmt::format("rollback {}", count);
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
   return carry_out(candidate, settings, is_true(input, "dry-run"));

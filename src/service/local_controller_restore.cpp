@@ -6,20 +6,13 @@
 
 namespace polycube::service {
 
-namespace {
-
-using Chains = std::map<std::string, std::vector<std::string>>;
-
-std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>> differences(const Chains& before,
-                                                                                                 const Chains& after) {
-  std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>> different;
+ChainChanges LocalController::chain_changes(const Chains& before, const Chains& after) {
+  ChainChanges different;
   for (const auto& [parent, cubes] : before) different[parent].first = cubes;
   for (const auto& [parent, cubes] : after) different[parent].second = cubes;
   std::erase_if(different, [](const auto& chain) { return chain.second.first == chain.second.second; });
   return different;
 }
-
-}  // namespace
 
 Result<> LocalController::save(const model::Candidate& candidate, const topology::Topology& after) {
   if (!store_) return {};
@@ -29,7 +22,7 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
   commit.comment = origin_.comment;
   for (const auto& [id, change] : candidate.changes)
     commit.changes[id] = model::flat_changes(change.before.get(), change.after.get(), model::Leaf::set);
-  commit.chains = differences(topology_.chains, after.chains);
+  commit.chains = chain_changes(topology_.chains, after.chains);
   return store_->save(commit, after);
 }
 
@@ -51,7 +44,7 @@ Result<> LocalController::restore() {
     commit.time = std::chrono::system_clock::now();
     commit.comment = "polycubed --clean";
     for (const auto& [id, instances] : stored.cubes) commit.changes[id] = model::reversed(instances);
-    commit.chains = differences(stored.topology.chains, {});
+    commit.chains = chain_changes(stored.topology.chains, {});
     return store_->save(commit, {});
   }
   Settings settings{.restored = &stored.topology};

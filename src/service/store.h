@@ -25,6 +25,9 @@ struct sqlite3;
 
 namespace polycube::service {
 
+/// Chains of transparent cubes that differ, by parent: before and after.
+using ChainChanges = std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>>;
+
 /// What one transaction did.
 struct Commit {
   std::int64_t number = 0;  ///< as the store counts them, from 1 on
@@ -32,8 +35,7 @@ struct Commit {
   std::string author;
   std::string comment;
   std::map<model::CubeId, control::Changes> changes;  ///< without defaults (model::Leaf::set)
-  /// Chains of transparent cubes that differ, by parent: before and after.
-  std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>> chains;
+  ChainChanges chains;
 };
 
 struct StoredConfiguration {
