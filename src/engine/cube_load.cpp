@@ -11,17 +11,23 @@ namespace {
 
 std::span<const std::byte> bytes_of(const auto& constant) { return std::as_bytes(std::span(&constant, 1)); }
 
-Result<bpf::Program> take(bpf::LoadedObject& loaded, const char* name, const bpf::ObjectFile& object) {
+Result<bpf::Program> take(bpf::LoadedObject& loaded, const std::string& name, const bpf::ObjectFile& object) {
   auto found = loaded.programs.find(name);
   if (found == loaded.programs.end())
     return fail(ErrorCode::invalid_value, "{} has no program {}", object.path().string(), name);
   return std::move(found->second);
 }
 
-bpf::Variant variant_for(const CubeGate& gate) {
+// The program of an object, or the one that follows packets. (Of an object that an older SDK made, there is no such one.)
+std::string program_name(const CubeConstants& constants, const bpf::ObjectFile& object, const std::string& name) {
+  const std::string traced = name + "_traced";
+  return constants.ingress.trace != PCN_TRACE_OFF && object.programs().contains(traced) ? traced : name;
+}
+
+bpf::Variant variant_for(const CubeConstants& constants, const bpf::ObjectFile& object, const CubeGate& gate) {
   const bool out = gate.first == topology::Direction::egress;
-  return {out ? "pcn_egress" : "pcn_ingress", out ? "pcn_egress_config" : "pcn_config", offsetof(pcn_config, entry),
-          static_cast<std::uint16_t>(gate.second + 1)};
+  return {program_name(constants, object, out ? "pcn_egress" : "pcn_ingress"), out ? "pcn_egress_config" : "pcn_config",
+          offsetof(pcn_config, entry), static_cast<std::uint16_t>(gate.second + 1)};
 }
 
 // Programs of their own for gates; false when the object cannot be made to have them.
@@ -206,19 +212,24 @@ Result<> Cube::load_own(Loading& loading, const std::vector<CubeGate>& gates) co
   bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)}}};
   if (package_->egress()) options.constants.emplace("pcn_egress_config", bytes_of(constants.egress));
   if (package_->sends()) options.constants.emplace("pcn_out_config", bytes_of(constants.out));
-  if (programs.own_entries)
-    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
   const bpf::ObjectFile& object = *loading.microcube.code.object(family_of(hook_));
+  if (programs.own_entries)
+    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(constants, object, gate));
+  const auto name = [&](const char* program) { return program_name(constants, object, program); };
+  options.programs = {name("pcn_ingress")};
+  if (flood_slot_) options.programs.emplace_back("pcn_flood");
+  if (out_slot_) options.programs.push_back(name("pcn_out"));
+  if (egress_slot_) options.programs.push_back(name("pcn_egress"));
   PCN_ASSIGN(bpf::LoadedObject loaded, load_object(loading, family_of(hook_), std::move(options)));
-  PCN_ASSIGN(programs.ingress, take(loaded, "pcn_ingress", object));
+  PCN_ASSIGN(programs.ingress, take(loaded, name("pcn_ingress"), object));
   if (flood_slot_) {
     PCN_ASSIGN(programs.flood, take(loaded, "pcn_flood", object));
   }
   if (out_slot_) {
-    PCN_ASSIGN(programs.out, take(loaded, "pcn_out", object));
+    PCN_ASSIGN(programs.out, take(loaded, name("pcn_out"), object));
   }
   if (egress_slot_) {
-    PCN_ASSIGN(programs.egress, take(loaded, "pcn_egress", object));
+    PCN_ASSIGN(programs.egress, take(loaded, name("pcn_egress"), object));
   }
   programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
   return {};
@@ -228,13 +239,15 @@ Result<> Cube::load_own(Loading& loading, const std::vector<CubeGate>& gates) co
 Result<> Cube::load_host_egress(Loading& loading, const std::vector<CubeGate>& gates) const {
   const CubeConstants& constants = loading.programs.constants;
   MasterPrograms& programs = loading.programs.master;
+  const bpf::ObjectFile& object = *loading.microcube.code.object(Family::tc);
+  const std::string name = program_name(constants, object, "pcn_egress");
   bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)},
                                          {"pcn_egress_config", bytes_of(constants.host_egress)}},
-                           .programs = {"pcn_egress"}};
+                           .programs = {name}};
   if (programs.own_entries)
-    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(gate));
+    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(constants, object, gate));
   PCN_ASSIGN(bpf::LoadedObject loaded, load_object(loading, Family::tc, std::move(options)));
-  PCN_ASSIGN(programs.host_egress, take(loaded, "pcn_egress", *loading.microcube.code.object(Family::tc)));
+  PCN_ASSIGN(programs.host_egress, take(loaded, name, object));
   programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
   return {};
 }
@@ -273,7 +286,7 @@ Result<> Cube::load_slave(Loading& loading) const {
   for (const Family family : families_of(*package_, hook_, loading.id)) {
     const bool host = family != family_of(hook_);
     const bpf::ObjectFile& object = *loading.microcube.code.object(family);
-    const char* program = out ? "pcn_egress" : "pcn_ingress";
+    const std::string program = program_name(constants, object, out ? "pcn_egress" : "pcn_ingress");
     bpf::LoadOptions options{.constants = {{"pcn_program", bytes_of(own)}, {"pcn_config", bytes_of(constants.ingress)}},
                              .programs = {program}};
     if (object.has_constant("pcn_egress_config"))

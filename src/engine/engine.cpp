@@ -37,14 +37,16 @@ Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& prog
   if (!pin_dir.empty()) {
     PCN_ASSIGN(engine->pins_, Pins::open(pin_dir));
   }
+  PCN_ASSIGN(engine->tracer_, Tracer::create());
   for (Family family : {Family::tc, Family::xdp}) {
     const std::string suffix = family == Family::tc ? ".tc.o" : ".xdp.o";
-    PCN_ASSIGN(auto panel, Panel::create(family, engine->pins_.get()));
+    PCN_ASSIGN(auto panel, Panel::create(family, engine->pins_.get(), engine->tracer_->shared_maps()));
     PCN_ASSIGN(auto root, bpf::ObjectFile::read(programs / ("root" + suffix)));
     PCN_ASSIGN(auto entry, bpf::ObjectFile::read(programs / ("entry" + suffix)));
+    PCN_ASSIGN(auto tracer, bpf::ObjectFile::read(programs / ("tracer" + suffix)));
     PCN_ASSIGN(auto injector, bpf::ObjectFile::read(programs / ("injector" + suffix)));
-    engine->platforms_.emplace(family,
-                               new Platform{std::move(panel), std::move(root), std::move(entry), std::move(injector)});
+    engine->platforms_.emplace(family, new Platform{std::move(panel), std::move(root), std::move(entry),
+                                                    std::move(tracer), std::move(injector)});
   }
   PCN_ASSIGN(auto flood, bpf::ObjectFile::read(programs / "flood.tc.o"));
   engine->flood_ = std::make_unique<bpf::ObjectFile>(std::move(flood));

@@ -23,6 +23,7 @@
 #include "engine/pins.h"
 #include "engine/root.h"
 #include "engine/slow_path.h"
+#include "engine/tracer.h"
 #include "engine/undo.h"
 #include "topology/wiring.h"
 
@@ -76,6 +77,13 @@ class Engine {
 
   [[nodiscard]] Result<> apply(const Transaction& transaction);
 
+  /// Packets are followed from now on, or no longer; no packet is lost. `same`: a transaction that changes nothing.
+  [[nodiscard]] Result<> trace(bool on, const Transaction& same);
+  [[nodiscard]] const Tracer& tracer() const { return *tracer_; }
+  /// What an event names; absent once it is gone.
+  [[nodiscard]] std::optional<std::string> traced_cube(std::uint16_t number) const;
+  [[nodiscard]] std::optional<topology::Gate> traced_gate(std::uint16_t number) const;
+
   /// Whether a device to which something is attached has gone. Another may have its name and index by now, and is attached
   /// to by the next apply().
   [[nodiscard]] bool has_lost_device() const;
@@ -127,6 +135,9 @@ class Engine {
   [[nodiscard]] Result<> start_counting(const Transaction& transaction, Staged& staged);
   void finish(const Transaction& transaction, Staged& staged);
   void lead_roots(const Transaction& transaction, Staged& staged);
+  [[nodiscard]] Result<> put_tracers();
+  void take_tracers();
+  void release_retired();
   void take_over_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction, Staged& staged);
   void forget_ports(const Transaction& transaction);
@@ -144,6 +155,8 @@ class Engine {
   [[nodiscard]] const Root& root(const topology::Gate& gate, const Staged& staged) const;
   [[nodiscard]] Cube* find(const std::string& name, Staged& staged);
 
+  std::unique_ptr<Tracer> tracer_;
+  Tracing tracing_ = Tracing::off;
   std::unique_ptr<Pins> pins_;  ///< null: nothing outlives the daemon; outlives all that is pinned
 
   /// Held while programs are loaded and put into place, and while roots come and go; never while a control plane is called.
@@ -164,6 +177,7 @@ class Engine {
   std::map<topology::Gate, Entry> roots_;
   /// What nothing leads to any more, until a grace period has passed.
   struct Retired {
+    std::vector<PanelSlot> slots;
     std::vector<Root> roots;
     std::vector<std::unique_ptr<Cube>> cubes;
   };

@@ -219,14 +219,17 @@ void Engine::finish(const Transaction& transaction, Staged& staged) {
     if (masters_replaced_ != staged.masters_replaced)
       for (auto& [gate, entry] : roots_) (void)lead(entry.root, *cubes_.at(entry.cube), entry.where);
   }
-  if (!retired_.roots.empty() || !retired_.cubes.empty()) {
-    if (auto waited = bpf::wait_for_running_programs()) {
-      retired_ = {};
-    } else {
-      log::error("cannot wait for running programs, what they may still use is kept: {}", waited.error().message);
-    }
-  }
+  release_retired();
   forget_ports(transaction);
+}
+
+void Engine::release_retired() {
+  if (retired_.slots.empty() && retired_.roots.empty() && retired_.cubes.empty()) return;
+  if (auto waited = bpf::wait_for_running_programs()) {
+    retired_ = {};
+  } else {
+    log::error("cannot wait for running programs, what they may still use is kept: {}", waited.error().message);
+  }
 }
 
 namespace {

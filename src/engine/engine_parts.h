@@ -13,6 +13,7 @@ struct Engine::Platform {
   std::unique_ptr<Panel> panel;
   bpf::ObjectFile root;
   bpf::ObjectFile entry;
+  bpf::ObjectFile tracer;
   bpf::ObjectFile injector;
 };
 

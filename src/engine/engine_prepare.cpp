@@ -98,9 +98,11 @@ Result<CubeConstants> Engine::make_constants(const Transaction& transaction, con
   for (const auto& [port_name, port] : cube.ports)
     base.ports = std::max<__u16>(base.ports, static_cast<__u16>(port.index + 1));
   base.log_level = level_number(cube.log_level);
+  base.trace = static_cast<__u16>(tracing_);
+  base.cube = trace_number(family_of(cube.hook), running.slot());
   constants.ingress = base;
   constants.ingress.counted_later = package.egress() && !package.transparent();
-  const unsigned own = package.transparent() ? 0 : PCN_OWN_EXITS;
+  const unsigned own = package.transparent() || tracing_ != Tracing::off ? 0 : PCN_OWN_EXITS;
   set_wires(constants.ingress, wires.ingress, cube.hook, {.own = own, .direct = PCN_MAX_DIRECT, .host = false}, staged);
   if (package.egress()) {
     constants.egress = base;
@@ -188,7 +190,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     const auto gates = staged.gates.find(name);
     const bool same_gates =
         gates == staged.gates.end() ? running.constants().gates.empty() : gates->second == running.constants().gates;
-    if (!created && !others_are_new && same_gates && running.wires == wires &&
+    const bool same_tracing = running.constants().ingress.trace == static_cast<__u16>(tracing_);
+    if (!created && !others_are_new && same_gates && same_tracing && running.wires == wires &&
         transaction.before.cubes.at(name) == cube)
       continue;
     PCN_ASSIGN(CubeConstants constants, make_constants(transaction, name, staged));
@@ -237,6 +240,7 @@ Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
     if (known != roots_.end() && known->second.root.attached()) continue;
     Platform& platform = *platforms_.at(family_of(gate.hook));
     PCN_ASSIGN(Root root, Root::create(*platform.panel, platform.root, gate.device));
+    if (tracing_ == Tracing::on) PCN_TRY(root.put_tracer(*platform.panel, platform.tracer, gate));
     staged.roots.emplace(gate, std::move(root));
   }
   return {};

@@ -170,6 +170,7 @@ struct Envelope {
     if (family == Family::xdp) {
       frame = {.destination = {},
                .source = {},
+               .trace = packet.trace,
                .protocol = htons(PCN_FRAME_PROTOCOL),
                .stage = PCN_STAGE_ENTER,
                .slot = packet.slot,
@@ -179,8 +180,11 @@ struct Envelope {
                .tag = PCN_TAG_KEEP};
       parts = {iovec{&frame, sizeof(frame)}, bytes};
     } else {
-      trailer = {
-          .magic = PCN_FRAME_MAGIC, .slot = packet.slot, .port = packet.port, .traffic_class = packet.traffic_class};
+      trailer = {.magic = PCN_FRAME_MAGIC,
+                 .slot = packet.slot,
+                 .port = packet.port,
+                 .traffic_class = packet.traffic_class,
+                 .trace = packet.trace};
       parts = {bytes, iovec{&trailer, sizeof(trailer)}};
     }
   }

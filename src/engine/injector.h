@@ -48,6 +48,7 @@ class Injector {
     std::uint16_t slot;
     std::uint16_t port;
     std::uint32_t traffic_class;
+    std::uint16_t trace;               ///< number of a packet that is followed, else 0
     std::span<const std::byte> bytes;  ///< from the Ethernet header on
   };
   /// Sends packets in order. Errors: invalid_value (shorter than an Ethernet header, or too long), system; those before it

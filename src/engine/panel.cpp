@@ -6,9 +6,10 @@
 
 namespace polycube::engine {
 
-Result<std::unique_ptr<Panel>> Panel::create(Family family, Pins* pins) {
+Result<std::unique_ptr<Panel>> Panel::create(Family family, Pins* pins, std::map<std::string, int> others) {
   std::unique_ptr<Panel> panel(new Panel);
   panel->pins_ = pins;
+  panel->others_ = std::move(others);
   const char* name = family == Family::tc ? "pcn_panel_tc" : "pcn_panel_xdp";
   PCN_ASSIGN(panel->programs_, bpf::Map::create({.name = name,
                                                  .type = BPF_MAP_TYPE_PROG_ARRAY,
@@ -60,7 +61,8 @@ Result<> PanelSlot::set_device(int device) const {
 }
 
 std::map<std::string, int> Panel::shared_maps() const {
-  std::map<std::string, int> maps{{"pcn_panel", programs_.fd()}};
+  std::map<std::string, int> maps = others_;
+  maps.emplace("pcn_panel", programs_.fd());
   if (scratch_.fd() >= 0) maps.emplace("pcn_scratch", scratch_.fd());
   if (devices_.fd() >= 0) maps.emplace("pcn_devices", devices_.fd());
   return maps;

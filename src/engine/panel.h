@@ -30,7 +30,9 @@ enum class Family { tc, xdp };
 class Panel {
  public:
   /// `pins`: so that it outlives the daemon; null: it does not.
-  [[nodiscard]] static Result<std::unique_ptr<Panel>> create(Family family, Pins* pins = nullptr);
+  /// `others`: maps that programs of all families share, by name; they stay as long as the panel.
+  [[nodiscard]] static Result<std::unique_ptr<Panel>> create(Family family, Pins* pins = nullptr,
+                                                             std::map<std::string, int> others = {});
 
   /// The maps that every program of the family shares, by name.
   [[nodiscard]] std::map<std::string, int> shared_maps() const;
@@ -42,7 +44,8 @@ class Panel {
   Pins* pins_ = nullptr;
   Pin pin_;
   bpf::Map programs_;
-  bpf::Map scratch_;                ///< XDP only
+  bpf::Map scratch_;  ///< XDP only
+  std::map<std::string, int> others_;
   bpf::Map devices_;                ///< XDP only: the devices that packets are sent to, by slot
   std::deque<std::uint16_t> free_;  ///< first freed, first reused: a copy that still names a slot is long gone by then
 };

@@ -99,6 +99,25 @@ Result<> Root::attach(const std::string& device_name, const topology::Gate& gate
   return {};
 }
 
+Result<> Root::put_tracer(Panel& panel, const bpf::ObjectFile& object, const topology::Gate& gate) {
+  PCN_ASSIGN(PanelSlot behind, PanelSlot::allocate(panel));
+  const pcn_tracer_config config{
+      .device = static_cast<__u32>(gate.device),
+      .gate = trace_number(family_of(gate.hook), slot()),
+      .slot = behind.number(),
+      .direction = static_cast<__u16>(gate.direction == topology::Direction::egress ? PCN_EGRESS : PCN_INGRESS),
+      .reserved = 0};
+  PCN_ASSIGN(bpf::LoadedObject loaded,
+             object.load({.constants = {{"pcn_tracer_config", std::as_bytes(std::span(&config, 1))}},
+                          .maps = panel.shared_maps()}));
+  auto program = loaded.programs.find("pcn_tracer");
+  if (program == loaded.programs.end())
+    return fail(ErrorCode::invalid_value, "{} is not a tracer program", object.path().string());
+  PCN_TRY(slot_.set(program->second));
+  behind_tracer_.emplace(std::move(behind));
+  return {};
+}
+
 Result<> Root::take_over() {
   if (!taken_) return {};
   PCN_TRY(link_.replace(program_));

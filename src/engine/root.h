@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "bpf/link.h"
 #include "bpf/object.h"
 #include "engine/panel.h"
+#include "engine/tracer.h"
 #include "topology/wiring.h"
 
 namespace polycube::engine {
@@ -33,7 +35,15 @@ class Root {
   [[nodiscard]] bool attached() const { return link_.attached(); }
 
   /// Lets packets enter this program (Cube::entry).
-  [[nodiscard]] Result<> steer(const bpf::Program& entry) { return slot_.set(entry); }
+  [[nodiscard]] Result<> steer(const bpf::Program& entry) {
+    return behind_tracer_ ? behind_tracer_->set(entry) : slot_.set(entry);
+  }
+
+  /// From the next steer() on packets meet a program before it that decides which of them are followed; until then they go
+  /// to the host. `object`: the tracer program's.
+  [[nodiscard]] Result<> put_tracer(Panel& panel, const bpf::ObjectFile& object, const topology::Gate& gate);
+  /// The same without it from the next steer() on. Returns what packets may still be in: it goes after a grace period.
+  [[nodiscard]] std::optional<PanelSlot> take_tracer() { return std::exchange(behind_tracer_, std::nullopt); }
 
   /// Where wires to this device point in pcn_devices.
   [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }
@@ -50,6 +60,7 @@ class Root {
   PanelSlot slot_;
   int device_;
   bpf::Program program_;
+  std::optional<PanelSlot> behind_tracer_;  ///< what the tracer enters, if there is one
   bpf::Link link_;
   Pin pin_;
   bool taken_ = false;  ///< the link leads to the program of a daemon before

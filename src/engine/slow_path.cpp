@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "engine/tracer.h"
 
 namespace polycube::engine {
 
@@ -26,6 +27,7 @@ std::optional<PacketIn> parse_packet_in(std::span<const std::byte> record) {
       .reason = head.reason,
       .traffic_class = head.traffic_class,
       .metadata = {head.metadata[0], head.metadata[1], head.metadata[2]},
+      .trace = head.trace,
       .packet_length = head.packet_length,
       .packet = record.subspan(sizeof(head), head.length)};
 }
@@ -34,7 +36,8 @@ Result<> Outlet::send(std::uint16_t port, Send how, std::span<const std::byte> p
                       std::uint32_t traffic_class) const {
   const bool out = port == topology::transparent_port(topology::Direction::egress);
   const std::uint16_t slot = how == Send::onward ? slots_.onward : out ? slots_.egress : slots_.in;
-  const Injector::Packet one{.slot = slot, .port = port, .traffic_class = traffic_class, .bytes = packet};
+  const Injector::Packet one{
+      .slot = slot, .port = port, .traffic_class = traffic_class, .trace = FollowedPacket::current(), .bytes = packet};
   return injector_->send(std::span(&one, 1));
 }
 
@@ -75,7 +78,10 @@ Result<SlowPath::Subscription> SlowPath::subscribe(const bpf::Map& ring, Handler
   Reader reader;
   reader.gate = std::move(gate);
   reader.record = [handler = std::move(handler)](std::span<const std::byte> record) {
-    if (auto packet = parse_packet_in(record)) handler(*packet);
+    const auto packet = parse_packet_in(record);
+    if (!packet) return;
+    const FollowedPacket follow(packet->trace);
+    handler(*packet);
   };
   return subscribe(ring, std::move(reader));
 }

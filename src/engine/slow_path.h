@@ -35,6 +35,7 @@ struct PacketIn {
   std::uint16_t reason = 0;
   std::uint32_t traffic_class = 0;
   std::array<std::uint32_t, 3> metadata{};
+  std::uint16_t trace = 0;            ///< number of a packet that is followed, else 0
   std::uint32_t packet_length = 0;    ///< on the wire; more than packet.size() when it was cut
   std::span<const std::byte> packet;  ///< from the Ethernet header on; valid during the call
 };

@@ -179,6 +179,12 @@ Result<> DataPath::apply() {
   return done;
 }
 
+Result<> DataPath::trace(bool on) {
+  const topology::Wiring wiring = topology::wire(running_, devices_);
+  return engine_->trace(
+      on, {.before = running_, .after = running_, .wiring = wiring, .devices = devices_, .tables = {}, .packages = {}});
+}
+
 const engine::Cube& DataPath::cube(const std::string& name) const {
   const engine::Cube* found = engine_->cube(name);
   if (found == nullptr) throw std::runtime_error("no cube " + name);
@@ -229,7 +235,8 @@ Outcome DataPath::run(const std::string& name, const bpf::Program& program, std:
     context.mark = traffic_class;
     options.context = std::as_bytes(std::span(&context, 1));
   } else {
-    const std::vector<pcn_scratch> scratch(bpf::possible_cpus(), pcn_scratch{port, traffic_class});
+    const std::vector<pcn_scratch> scratch(
+        bpf::possible_cpus(), pcn_scratch{.in_port = port, .traffic_class = traffic_class, .trace = 0, .reserved = 0});
     const std::uint32_t zero = 0;
     must(map_of(program, "pcn_scratch").update(std::as_bytes(std::span(&zero, 1)), std::as_bytes(std::span(scratch))));
   }

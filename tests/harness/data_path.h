@@ -72,6 +72,8 @@ class DataPath {
   topology::Topology wanted;
   [[nodiscard]] const topology::Topology& running() const { return running_; }
   [[nodiscard]] Result<> apply();
+  /// Packets are followed, or no longer.
+  [[nodiscard]] Result<> trace(bool on);
 
   [[nodiscard]] engine::Engine& engine() const { return *engine_; }
   [[nodiscard]] const engine::Cube& cube(const std::string& name) const;

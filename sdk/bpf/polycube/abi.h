@@ -58,6 +58,8 @@ struct pcn_config {
 	__u32 injector; /* interface index of the device that brings copies to cubes (flood.h) */
 	__u16 flood_slot; /* XDP: of the program pcn_flood, in the TC panel */
 	__u16 counted_later; /* not 0: what leaves is counted behind handle_tx */
+	__u16 trace; /* PCN_TRACE_: whether packets are followed, by programs NAME_traced */
+	__u16 cube; /* by which traces name it */
 };
 
 /* Why a packet ended in a cube. */
@@ -93,7 +95,10 @@ PCN_ASSERT(sizeof(struct pcn_stats) == 32 * PCN_MAX_PORTS + 8 * PCN_DROP_REASONS
 struct pcn_scratch {
 	__u32 in_port;
 	__u32 traffic_class;
+	__u32 trace; /* number of a packet that is followed, else 0; TC: skb->cb[4], with PCN_TRACE_MAGIC in skb->cb[3] */
+	__u32 reserved;
 };
+PCN_ASSERT(sizeof(struct pcn_scratch) % 8 == 0, "as user space sees the values of a per-CPU map");
 
 /* Constants of a slave besides those of its cube's wiring. */
 struct pcn_program {
@@ -125,7 +130,7 @@ struct pcn_packet_in {
 	__u32 traffic_class;
 	__u32 metadata[3];
 	__u16 direction; /* PCN_INGRESS, or PCN_EGRESS: of handle_tx; then the port is that by which it was to leave */
-	__u16 reserved;
+	__u16 trace; /* number of a packet that is followed, else 0 */
 };
 PCN_ASSERT(sizeof(struct pcn_packet_in) == 32, "no padding");
 
@@ -147,8 +152,9 @@ struct pcn_trailer {
 	__u16 slot;
 	__u16 port;
 	__u32 traffic_class;
+	__u32 trace; /* number of a packet that is followed, else 0 */
 };
-PCN_ASSERT(sizeof(struct pcn_trailer) == 12, "no padding");
+PCN_ASSERT(sizeof(struct pcn_trailer) == 16, "no padding");
 
 /*
  * In front of a packet of an XDP cube while it is on its way through the injector (flood.h). It begins like an Ethernet
@@ -156,7 +162,8 @@ PCN_ASSERT(sizeof(struct pcn_trailer) == 12, "no padding");
  */
 struct pcn_frame {
 	__u8 destination[6];
-	__u8 source[6];
+	__u8 source[4];
+	__u16 trace; /* number of a packet that is followed, else 0 */
 	__be16 protocol; /* PCN_FRAME_PROTOCOL */
 	__u16 stage; /* PCN_STAGE_ */
 	__u16 slot;
@@ -210,6 +217,82 @@ struct pcn_log_record {
 	__u16 program; /* of those of the cube in this direction; 0: the one that packets enter */
 };
 PCN_ASSERT(sizeof(struct pcn_log_record) == 16, "no padding");
+
+/* Whether packets are followed (trace.h). */
+#define PCN_TRACE_OFF 0
+#define PCN_TRACE_ON 1
+#define PCN_TRACE_SIMULATE 2 /* programs that nothing is attached to: what they would send as copies is only told */
+
+#define PCN_TRACE_MAGIC 0x70636e23 /* in skb->cb[3]: skb->cb[4] is the packet's number */
+
+/* What happens to a packet that is followed. */
+enum pcn_trace_kind {
+	PCN_TRACE_GATE, /* it is at a device: `cube` is the gate's number */
+	PCN_TRACE_ENTER, /* it enters a program, on `port` */
+	PCN_TRACE_LEAVE, /* it leaves by `port`, which leads where `wire` says */
+	PCN_TRACE_HOST, /* the cube gives it to the host's stack */
+	PCN_TRACE_DROP, /* it ends, for `reason`: enum pcn_drop */
+	PCN_TRACE_CONTROLLER, /* a copy goes to the slow path, with `reason`; `wire.kind` is 1 when that was full */
+	PCN_TRACE_FLOOD, /* copies leave by `ports` */
+	PCN_TRACE_SENT, /* the slow path sends it */
+};
+
+/* Bytes of a packet in an event. */
+#define PCN_TRACE_BYTES 168
+/* Bytes of the ring with events: those of as many packets as may be followed at a time. */
+#define PCN_TRACE_RING (1024 * 1024)
+
+/* One event, in the ring `pcn_trace_ring`. */
+struct pcn_trace_event {
+	__u64 time; /* CLOCK_MONOTONIC, ns */
+	__u64 ports[2]; /* PCN_TRACE_FLOOD: bit port % 64 of word port / 64 */
+	__u64 tagged[2]; /* those among them that leave with a VLAN tag */
+	struct pcn_wire wire;
+	__u32 packet_length; /* bytes of the packet; more than PCN_TRACE_BYTES when it is cut */
+	__u32 traffic_class;
+	__u16 id; /* number of the packet */
+	__u16 kind; /* enum pcn_trace_kind */
+	__u16 cube; /* pcn_config.cube */
+	__u16 program; /* of those of the cube in this direction; 0: the master */
+	__u16 port;
+	__u16 reason;
+	__u16 tci; /* PCN_TRACE_FLOOD: of the tag */
+	__u8 direction; /* PCN_INGRESS, PCN_EGRESS */
+	__u8 has_tag; /* PCN_TRACE_FLOOD: whether the packet has the tag now */
+	__u8 packet[PCN_TRACE_BYTES];
+};
+PCN_ASSERT(sizeof(struct pcn_trace_event) == 72 + PCN_TRACE_BYTES, "no padding");
+
+/* Elements of the array `pcn_trace_counts`. */
+enum pcn_trace_count {
+	PCN_TRACE_ALLOWED, /* packets that may be followed in all, written by the daemon */
+	PCN_TRACE_BEGUN, /* those that are or were */
+	PCN_TRACE_MISSED, /* those that the filter let through when no more were allowed */
+	PCN_TRACE_LOST, /* events that found no room in the ring */
+	PCN_TRACE_COUNTS
+};
+
+/* Constants of a program that decides whether a packet is followed. */
+struct pcn_tracer_config {
+	__u32 device; /* interface index */
+	__u16 gate; /* by which traces name it */
+	__u16 slot; /* what its packets enter */
+	__u16 direction; /* PCN_EGRESS: also packets that are followed already */
+	__u16 reserved;
+};
+
+/* A filter, in the one element of the array `pcn_trace_filter`: instructions of the classic BPF. */
+#define PCN_TRACE_INSTRUCTIONS 1024
+struct pcn_filter_instruction {
+	__u16 code;
+	__u8 jt;
+	__u8 jf;
+	__u32 k;
+};
+struct pcn_filter {
+	__u32 count; /* 0: everything */
+	struct pcn_filter_instruction code[PCN_TRACE_INSTRUCTIONS];
+};
 
 #define PCN_LOG_ARGUMENTS 8
 #define PCN_LOG_FORMAT 256

@@ -30,32 +30,6 @@ struct {
 #endif
 } pcn_controller SEC(".maps");
 
-/* Copies the packet as it was on the wire: a VLAN tag that a device took out is put back. */
-static __always_inline long pcn_copy_packet(struct CTXTYPE *ctx, __u8 *to, __u64 length, __u32 room)
-{
-	/* The verifier is to see a check of all 64 bits beside the copy; the compiler would do without. */
-	asm volatile("" : "+r"(length));
-	if (length < ETH_HLEN || length > room)
-		return -1;
-#ifdef POLYCUBE_XDP
-	return bpf_xdp_load_bytes(ctx, 0, to, length);
-#else
-	const __u32 tag_offset = 2 * ETH_ALEN;
-	__u64 rest = length - tag_offset - 4;
-	__be16 tag[2];
-
-	if (!ctx->vlan_present)
-		return bpf_skb_load_bytes(ctx, 0, to, length);
-	if (rest == 0 || rest > room - tag_offset - 4)
-		return -1;
-	tag[0] = ctx->vlan_proto;
-	tag[1] = bpf_htons(ctx->vlan_tci);
-	__builtin_memcpy(to + tag_offset, tag, sizeof(tag));
-	return bpf_skb_load_bytes(ctx, 0, to, tag_offset) ||
-	       bpf_skb_load_bytes(ctx, tag_offset, to + tag_offset + 4, rest);
-#endif
-}
-
 static __always_inline int pcn_submit(struct CTXTYPE *ctx, const struct pcn_packet_in *head, __u32 room)
 {
 	struct pcn_packet_in *record = bpf_ringbuf_reserve(&pcn_controller, sizeof(*record) + room, 0);
@@ -85,6 +59,7 @@ static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt
 		.reason = reason,
 		.traffic_class = md->traffic_class,
 		.direction = md->direction,
+		.trace = md->trace,
 	};
 	int failed;
 
@@ -93,11 +68,7 @@ static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt
 	head.metadata[0] = metadata[0];
 	head.metadata[1] = metadata[1];
 	head.metadata[2] = metadata[2];
-	head.packet_length = pcn_packet_length(ctx);
-#ifndef POLYCUBE_XDP
-	if (ctx->vlan_present)
-		head.packet_length += 4;
-#endif
+	head.packet_length = pcn_wire_length(ctx);
 	head.length = head.packet_length;
 #ifdef PCN_HEADERS_ONLY
 	if (head.length > PCN_RECORD_SMALL)
@@ -118,6 +89,7 @@ static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt
 #endif
 	if (failed)
 		stats->drops[PCN_DROP_CONTROLLER]++;
+	pcn_trace_controller(ctx, &pcn_config, md, reason, failed);
 	md->verdict = PCN_VERDICT_DROP;
 	return RX_DONE;
 }
@@ -135,8 +107,7 @@ static __always_inline int pcn_pkt_controller(struct CTXTYPE *ctx, struct pkt_me
 const volatile struct pcn_config pcn_out_config __attribute__((aligned(PCN_CACHE_LINE)));
 
 /* Entered by what the slow path sends out of a port. */
-SEC(PCN_SECTION)
-int pcn_out(struct CTXTYPE *ctx)
+static __always_inline int pcn_send_out(struct CTXTYPE *ctx, const int traced)
 {
 	__u32 zero = 0;
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
@@ -146,10 +117,17 @@ int pcn_out(struct CTXTYPE *ctx)
 	if (!stats)
 		return PCN_VERDICT_DROP;
 	if (pcn_arrive(ctx, pcn_out_config.entry, &arrival))
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		return pcn_drop(stats, &md, PCN_DROP_ERROR);
+	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;
-	return pcn_leave(ctx, &pcn_out_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+	pcn_trace_enter(ctx, &pcn_out_config, &md, traced, PCN_TRACE_SENT);
+
+	int verdict = pcn_leave(ctx, &pcn_out_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+
+	return pcn_trace_verdict(ctx, &pcn_out_config, &md, verdict);
 }
+
+PCN_PROGRAM(pcn_out, pcn_send_out)
 
 #endif
 

@@ -30,6 +30,8 @@ struct pkt_metadata {
 	__u32 traffic_class; /**< carried along from cube to cube */
 	int verdict; /**< code of the hook, with RX_DONE */
 	__u16 direction; /**< PCN_INGRESS, or PCN_EGRESS in handle_tx */
+	__u16 trace; /**< number of a packet that is followed (trace.h), else 0 */
+	__u16 ended; /**< why the packet goes no further: enum pcn_drop + 1, or PCN_ENDED_AT_HOST */
 };
 
 /** An array table of `count` elements of `type`. */
@@ -85,14 +87,15 @@ struct {
 	__type(value, struct pcn_stats);
 } pcn_stats SEC(".maps");
 
+#define PCN_ENDED_AT_HOST 0xffff
+
+#include <polycube/trace.h>
+
+/* Bytes of the packet; of a VLAN tag that a device took out, without that. */
 static __always_inline __u32 pcn_packet_length(struct CTXTYPE *ctx)
 {
 #ifdef POLYCUBE_XDP
-	__u64 begin = ctx->data, end = ctx->data_end;
-
-	/* Else the compiler may lay a pointer down in 32 bits, which the kernel refuses. */
-	asm volatile("" : "+r"(begin), "+r"(end));
-	return end - begin;
+	return pcn_wire_length(ctx);
 #else
 	return ctx->len;
 #endif
@@ -114,9 +117,10 @@ static __always_inline int pcn_pkt_drop(struct CTXTYPE *ctx, struct pkt_metadata
 	return RX_DROP;
 }
 
-static __always_inline int pcn_drop(struct pcn_stats *stats, enum pcn_drop reason)
+static __always_inline int pcn_drop(struct pcn_stats *stats, struct pkt_metadata *md, enum pcn_drop reason)
 {
 	stats->drops[reason]++;
+	md->ended = reason + 1;
 	return PCN_VERDICT_DROP;
 }
 
@@ -247,21 +251,22 @@ enum pcn_exit {
 
 /* Send the packet out of a port. With an own exit the port is a constant. */
 static __always_inline int pcn_leave(struct CTXTYPE *ctx, const volatile struct pcn_config *config,
-				     struct pcn_stats *stats, const struct pkt_metadata *md,
+				     struct pcn_stats *stats, struct pkt_metadata *md,
 				     const struct pcn_arrival *arrival, __u64 port, enum pcn_exit exit)
 {
 	const volatile struct pcn_wire *wire = &config->wires[port];
 	__u16 kind;
 
 	if (unlikely(port >= PCN_MAX_PORTS))
-		return pcn_drop(stats, PCN_DROP_NO_PORT);
+		return pcn_drop(stats, md, PCN_DROP_NO_PORT);
 	kind = wire->kind;
 	if (unlikely(kind == PCN_WIRE_NONE))
-		return pcn_drop(stats, port >= config->ports ? PCN_DROP_NO_PORT : PCN_DROP_UNWIRED);
+		return pcn_drop(stats, md, port >= config->ports ? PCN_DROP_NO_PORT : PCN_DROP_UNWIRED);
 	if (!config->counted_later) {
 		stats->port[port].tx_packets++;
 		stats->port[port].tx_bytes += pcn_packet_length(ctx);
 	}
+	pcn_trace_leave(ctx, config, md, port, wire);
 #ifndef POLYCUBE_XDP
 	/* Most cubes never touch it, and then neither does this. */
 	if (md->traffic_class != arrival->traffic_class)
@@ -270,28 +275,29 @@ static __always_inline int pcn_leave(struct CTXTYPE *ctx, const volatile struct 
 	if (kind == PCN_WIRE_DEVICE)
 		return pcn_transmit(wire);
 	if (exit == PCN_CHAIN_EXIT && kind == PCN_WIRE_PASS)
-		return wire->target ? pcn_let_go(ctx, wire) : pcn_drop(stats, PCN_DROP_HOST);
+		return wire->target ? pcn_let_go(ctx, wire) : pcn_drop(stats, md, PCN_DROP_HOST);
 	if (pcn_send_along(ctx, md, arrival, wire->port))
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		return pcn_drop(stats, md, PCN_DROP_ERROR);
 	if (exit == PCN_OWN_EXIT)
 		PCN_JUMP(ctx, wire->target);
 	else
 		pcn_enter(ctx, config, kind, wire->target);
-	return pcn_drop(stats, PCN_DROP_JUMP);
+	return pcn_drop(stats, md, PCN_DROP_JUMP);
 }
 
 /* What becomes of a packet that is not sent out of a port. */
-static __always_inline int pcn_end(struct pcn_stats *stats, const struct pkt_metadata *md, int verdict)
+static __always_inline int pcn_end(struct pcn_stats *stats, struct pkt_metadata *md, int verdict)
 {
 	switch (verdict) {
 	case RX_OK:
+		md->ended = PCN_ENDED_AT_HOST;
 		return PCN_VERDICT_STACK;
 	case RX_DONE:
 		return md->verdict;
 	case RX_DROP:
-		return pcn_drop(stats, PCN_DROP_POLICY);
+		return pcn_drop(stats, md, PCN_DROP_POLICY);
 	default:
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		return pcn_drop(stats, md, PCN_DROP_ERROR);
 	}
 }
 

@@ -32,8 +32,7 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 		asm volatile("" : : "i"(port));                                                  \
 		return verdict;
 
-SEC(PCN_SECTION)
-int pcn_ingress(struct CTXTYPE *ctx)
+static __always_inline int pcn_receive(struct CTXTYPE *ctx, const int traced)
 {
 	__u32 zero = 0;
 	struct pcn_stats *stats = bpf_map_lookup_elem(&pcn_stats, &zero);
@@ -43,10 +42,11 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	if (unlikely(!stats))
 		return PCN_VERDICT_DROP;
 	if (unlikely(pcn_arrive(ctx, pcn_config.entry, &arrival)))
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		return pcn_drop(stats, &md, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;
 	md.packet_len = pcn_packet_length(ctx);
+	pcn_trace_enter(ctx, &pcn_config, &md, traced, PCN_TRACE_ENTER);
 #ifndef PCN_SLAVE
 	stats->port[arrival.in_port].rx_packets++;
 	stats->port[arrival.in_port].rx_bytes += md.packet_len;
@@ -55,15 +55,20 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	int verdict = handle_rx(ctx, &md);
 
 #ifdef PCN_SLAVE
-	if (pcn_program.transparent && verdict == RX_OK)
-		return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+	if (pcn_program.transparent && verdict == RX_OK) {
+		verdict = pcn_leave(ctx, &pcn_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+		return pcn_trace_verdict(ctx, &pcn_config, &md, verdict);
+	}
 	if (pcn_program.transparent && verdict == RX_REDIRECT)
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		verdict = RX_ERROR;
 #endif
-	if (unlikely(verdict != RX_REDIRECT))
-		return pcn_end(stats, &md, verdict);
+	if (unlikely(verdict != RX_REDIRECT)) {
+		verdict = pcn_end(stats, &md, verdict);
+		return pcn_trace_verdict(ctx, &pcn_config, &md, verdict);
+	}
 
-	switch (md.out_port) {
+	/* One exit is enough for packets that are followed. */
+	switch (traced ? PCN_MAX_PORTS : md.out_port) {
 		PCN_EXIT(0)
 		PCN_EXIT(1)
 		PCN_EXIT(2)
@@ -73,9 +78,12 @@ int pcn_ingress(struct CTXTYPE *ctx)
 
 		/* Else the compiler may check one copy of it and use another, of which the kernel knows no bounds. */
 		asm volatile("" : "+r"(port));
-		return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, port, PCN_SHARED_EXIT);
+		verdict = pcn_leave(ctx, &pcn_config, stats, &md, &arrival, port, PCN_SHARED_EXIT);
+		return pcn_trace_verdict(ctx, &pcn_config, &md, verdict);
 	}
 	}
 }
+
+PCN_PROGRAM(pcn_ingress, pcn_receive)
 
 #endif

@@ -37,8 +37,7 @@ static __always_inline int pcn_is_let_go(struct CTXTYPE *ctx)
 #endif
 }
 
-SEC(PCN_SECTION)
-int pcn_egress(struct CTXTYPE *ctx)
+static __always_inline int pcn_send(struct CTXTYPE *ctx, const int traced)
 {
 	__u16 entry = pcn_egress_config.entry;
 	__u32 zero = 0;
@@ -51,10 +50,11 @@ int pcn_egress(struct CTXTYPE *ctx)
 	if (entry && pcn_is_let_go(ctx))
 		return PCN_VERDICT_STACK;
 	if (unlikely(pcn_arrive(ctx, entry, &arrival)))
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		return pcn_drop(stats, &md, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;
 	md.packet_len = pcn_packet_length(ctx);
+	pcn_trace_enter(ctx, &pcn_egress_config, &md, traced, PCN_TRACE_ENTER);
 #ifdef PCN_TRANSPARENT
 	stats->port[arrival.in_port].rx_packets++;
 	stats->port[arrival.in_port].rx_bytes += md.packet_len;
@@ -63,8 +63,12 @@ int pcn_egress(struct CTXTYPE *ctx)
 	int verdict = handle_tx(ctx, &md);
 
 	if (unlikely(verdict != RX_OK))
-		return pcn_end(stats, &md, verdict);
-	return pcn_leave(ctx, &pcn_egress_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+		verdict = pcn_end(stats, &md, verdict);
+	else
+		verdict = pcn_leave(ctx, &pcn_egress_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+	return pcn_trace_verdict(ctx, &pcn_egress_config, &md, verdict);
 }
+
+PCN_PROGRAM(pcn_egress, pcn_send)
 
 #endif

@@ -124,6 +124,28 @@ static __always_inline void pcn_count_flood(struct pcn_stats *stats, const struc
 	}
 }
 
+/* Returns whether that is all that is to happen. */
+static __always_inline int pcn_trace_flood(struct CTXTYPE *ctx, const struct pkt_metadata *md,
+					   const struct pcn_copies *copies, int tagged)
+{
+	struct pcn_trace_event *event = pcn_trace(ctx, &pcn_config, md, PCN_TRACE_FLOOD);
+
+	if (!md->trace)
+		return 0;
+	if (event) {
+#ifdef PCN_FLOOD_GROUPS
+		__builtin_memcpy(event->ports, copies->ports, sizeof(event->ports));
+		__builtin_memcpy(event->tagged, copies->tagged, sizeof(event->tagged));
+		event->tci = copies->tci;
+		event->has_tag = tagged;
+#else
+		__builtin_memset(event->ports, 0xff, sizeof(event->ports));
+#endif
+		pcn_trace_end(ctx, event);
+	}
+	return pcn_config.trace == PCN_TRACE_SIMULATE;
+}
+
 #ifdef POLYCUBE_XDP
 
 /* One element: the injector. */
@@ -150,6 +172,8 @@ static __always_inline int pcn_pkt_flood_group(struct xdp_md *ctx, struct pkt_me
 	if (pcn_flood_group(group, &copies))
 		return RX_DROP;
 	md->verdict = PCN_VERDICT_DROP;
+	if (pcn_trace_flood(ctx, md, &copies, tagged))
+		return RX_DONE;
 	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(*frame))) {
 		stats->drops[PCN_DROP_HEADROOM]++;
 		return RX_DONE;
@@ -163,6 +187,8 @@ static __always_inline int pcn_pkt_flood_group(struct xdp_md *ctx, struct pkt_me
 	frame->slot = pcn_config.flood_slot;
 	frame->port = md->in_port;
 	frame->traffic_class = md->traffic_class;
+	if (md->trace)
+		frame->trace = md->trace;
 	frame->group = group;
 	frame->tag = tagged;
 	pcn_count_flood(stats, &copies, md->in_port, md->packet_len);
@@ -307,10 +333,12 @@ static __always_inline int pcn_pkt_flood_group(struct __sk_buff *ctx, struct pkt
 		return RX_ERROR;
 	if (pcn_flood_group(group, &copies))
 		return RX_DROP;
+	md->verdict = PCN_VERDICT_DROP;
+	if (pcn_trace_flood(ctx, md, &copies, tagged))
+		return RX_DONE;
 	pcn_count_flood(stats, &copies, in_port, md->packet_len);
 	ctx->mark = md->traffic_class;
 	ctx->cb[2] = PCN_FRAME_MAGIC;
-	md->verdict = PCN_VERDICT_DROP;
 	pcn_copy_to_ports(ctx, stats, &copies, in_port, tagged);
 	if (!pcn_needs_change(&copies, tagged))
 		return RX_DONE;

@@ -22,8 +22,7 @@ const volatile __u8 pcn_transparent = 1;
 
 static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md);
 
-SEC(PCN_SECTION)
-int pcn_ingress(struct CTXTYPE *ctx)
+static __always_inline int pcn_receive(struct CTXTYPE *ctx, const int traced)
 {
 	__u16 entry = pcn_config.entry;
 	__u32 zero = 0;
@@ -36,18 +35,23 @@ int pcn_ingress(struct CTXTYPE *ctx)
 	if (entry && pcn_is_let_go(ctx))
 		return PCN_VERDICT_STACK;
 	if (unlikely(pcn_arrive(ctx, entry, &arrival)))
-		return pcn_drop(stats, PCN_DROP_ERROR);
+		return pcn_drop(stats, &md, PCN_DROP_ERROR);
 	md.in_port = arrival.in_port;
 	md.traffic_class = arrival.traffic_class;
 	md.packet_len = pcn_packet_length(ctx);
+	pcn_trace_enter(ctx, &pcn_config, &md, traced, PCN_TRACE_ENTER);
 	stats->port[arrival.in_port].rx_packets++;
 	stats->port[arrival.in_port].rx_bytes += md.packet_len;
 
 	int verdict = handle_rx(ctx, &md);
 
 	if (unlikely(verdict != RX_OK))
-		return pcn_end(stats, &md, verdict);
-	return pcn_leave(ctx, &pcn_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+		verdict = pcn_end(stats, &md, verdict);
+	else
+		verdict = pcn_leave(ctx, &pcn_config, stats, &md, &arrival, arrival.in_port, PCN_CHAIN_EXIT);
+	return pcn_trace_verdict(ctx, &pcn_config, &md, verdict);
 }
+
+PCN_PROGRAM(pcn_ingress, pcn_receive)
 
 #endif

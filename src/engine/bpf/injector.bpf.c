@@ -26,7 +26,7 @@ SEC(PCN_SECTION)
 int pcn_inject(struct xdp_md *ctx)
 {
 	struct pcn_frame *frame = (void *)(long)ctx->data;
-	__u32 zero = 0;
+	__u32 zero = 0, trace;
 	struct pcn_scratch *scratch = bpf_map_lookup_elem(&pcn_scratch, &zero);
 	struct pcn_frame_meta meta = {};
 
@@ -40,6 +40,7 @@ int pcn_inject(struct xdp_md *ctx)
 	meta.group = frame->group;
 	meta.traffic_class = frame->traffic_class;
 	meta.tag = frame->tag;
+	trace = frame->trace;
 	if (meta.stage == PCN_STAGE_CUBES)
 		return pass_to_flood(ctx, &meta);
 	if (bpf_xdp_adjust_head(ctx, sizeof(*frame)))
@@ -51,6 +52,7 @@ int pcn_inject(struct xdp_md *ctx)
 	if (meta.tag == PCN_TAG_PUSH && pcn_vlan_push_tag(ctx, bpf_htons(ETH_P_8021Q), meta.group))
 		return PCN_VERDICT_DROP;
 	scratch->in_port = meta.port;
+	scratch->trace = trace;
 	scratch->traffic_class = meta.traffic_class;
 	bpf_tail_call(ctx, &pcn_panel, meta.slot);
 	return PCN_VERDICT_DROP;
@@ -72,6 +74,8 @@ int pcn_inject(struct __sk_buff *ctx)
 		return PCN_VERDICT_DROP;
 	ctx->cb[0] = trailer.port;
 	ctx->mark = trailer.traffic_class;
+	ctx->cb[3] = trailer.trace ? PCN_TRACE_MAGIC : 0;
+	ctx->cb[4] = trailer.trace;
 	bpf_tail_call(ctx, &pcn_panel, trailer.slot);
 	return PCN_VERDICT_DROP;
 }
