@@ -13,6 +13,7 @@
 #include "cli/input.h"
 #include "cli/reply.h"
 #include "cli/topology_view.h"
+#include "cli/trace_view.h"
 #include "cli/values.h"
 
 namespace polycube::cli {
@@ -68,6 +69,7 @@ class Run {
     if (is_about_configuration(line.words)) return configuration(line);
     if (first == "save") return save(line);
     if (first == "history") return history(line);
+    if (first == "trace") return trace(line);
     return command(line);
   }
 
@@ -310,6 +312,59 @@ class Run {
       for (std::string one; std::getline(changes, one);) text += "    " + one + '\n';
     }
     return text;
+  }
+
+  /// Output of one of module polycube's RPCs.
+  Step_<Json> operate(const std::string& rpc, const Json& input) {
+    PCN_STEP(const auto body,
+             send({"POST", "/restconf/operations/polycube:" + rpc, Json{{"polycube:input", input}}.dump()}));
+    auto reply = Json::parse(body, nullptr, false);
+    return reply.is_object() && !reply.empty() && reply.front().is_object() ? std::move(reply.front()) : Json::object();
+  }
+
+  Step_<std::string> trace(const CommandLine& line) {
+    Json input = Json::object();
+    if (line.words.size() > 1)
+      input["filter"] = fmt::format("{}", fmt::join(line.words.begin() + 1, line.words.end(), " "));
+    if (line.options.count) input["count"] = std::to_string(*line.options.count);
+    (void)around_.interrupted();
+    PCN_STEP(const auto started, operate("start-trace", input));
+    const Json trace{{"trace", started.value("trace", std::string())}};
+    std::string missed = "0";
+    std::string lost = "0";
+    for (bool finished = false; !finished;) {
+      PCN_STEP(const auto reply, operate("read-trace", trace));
+      if (reply.contains("packet"))
+        for (const auto& packet : reply["packet"]) around_.print(traced(packet, line.options));
+      missed = reply.value("missed", missed);
+      lost = reply.value("lost", lost);
+      finished = reply.value("finished", false);
+      if (finished || !around_.interrupted()) continue;
+      PCN_STEP([[maybe_unused]] const auto stopped, operate("stop-trace", trace));
+      finished = true;
+    }
+    if (line.options.format != Format::text) return std::string();
+    std::string text;
+    if (missed != "0")
+      text += missed +
+              " more packets were let through by the filter while others were followed
+              ";
+              if (lost != "0") text += lost +
+                                       " hops are missing
+                                       ";
+                                       return text;
+  }
+
+  /// JSON of one line, or a YAML document: so that whoever reads can do it one by one.
+  static std::string traced(const Json& packet, const Options& options) {
+    if (options.format == Format::json)
+      return packet.dump() +
+                 "
+                 ";
+                 return options.format ==
+             Format::yaml
+          ? "---
+            " + render(packet, options) : draw_path(packet);
   }
 
   static Options verbose() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// One run of polycubectl: arguments in, texts and exit code out.
-/// Invariants: the texts are complete before they are printed; -json and -yaml print one document, or an error alone.
+/// Invariants: the texts are complete before they are printed, but for what is followed; -json and -yaml print one document, or an error alone.
 /// Threading: one thread.
 #pragma once
 
@@ -36,7 +36,9 @@ struct Surroundings {
   std::string version;
   /// Text on standard input, or nothing when nobody feeds it. `required`: the command is nothing without one.
   std::function<Result<std::optional<std::string>>(bool required)> read_input;
-  std::function<void(double seconds)> sleep;  ///< between the two reads of a rate
+  std::function<void(double seconds)> sleep;    ///< between the two reads of a rate
+  std::function<void(std::string_view)> print;  ///< at once, of commands that follow what happens
+  std::function<bool()> interrupted;            ///< whether these are to end
 };
 
 [[nodiscard]] Outcome run(const std::vector<std::string>& arguments, Transport& transport, const Surroundings& around);

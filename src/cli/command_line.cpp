@@ -61,6 +61,7 @@ class Reader {
     const bool idle = line_.verb == Verb::none && line_.assignments.empty() && !line_.help;
     if (idle && shows_by_default(words)) line_.verb = Verb::show;
     if (awaits_file_) return fail(ErrorCode::malformed_message, "-f needs the name of a file");
+    if (awaits_count_) return fail(ErrorCode::malformed_message, "--count needs a number of packets");
     const bool changes = line_.verb == Verb::add || line_.verb == Verb::set;
     if (changes && !line_.file && !line_.help && words.size() == 2 && words[0] == "cubes") {
       line_.file = words[1];
@@ -82,6 +83,7 @@ class Reader {
       line_.help = true;
       return {};
     }
+    if (takes_text(line_.words)) return read_text(argument);
     const bool standard_input = argument == "-" && line_.words == std::vector<std::string>{"cubes"};
     if (argument[0] == '-' && !standard_input && !is_negative_number(argument)) return read_flag(argument);
     const auto verb = verb_of(argument);
@@ -95,6 +97,33 @@ class Reader {
     if (line_.verb != Verb::none)
       return fail(ErrorCode::malformed_message, "Multiple commands found: {} and {}", argument, to_string(line_.verb));
     line_.verb = *verb;
+    return {};
+  }
+
+  Result<> read_text(const std::string& argument) {
+    if (std::exchange(awaits_count_, false)) return read_count(argument);
+    if (argument == "--count") {
+      awaits_count_ = true;
+      return {};
+    }
+    if (argument.starts_with("--count=")) return read_count(argument.substr(std::string_view("--count=").size()));
+    if (argument == "-json" || argument == "-yaml") {
+      line_.options.format = argument == "-json" ? Format::json : Format::yaml;
+      return {};
+    }
+    // A filter may have a '-', as a word of its own or in front of a number.
+    if (argument.size() > 1 && argument[0] == '-' && !is_negative_number(argument))
+      return fail(ErrorCode::malformed_message, "{} is not a valid flag", argument);
+    line_.words.push_back(argument);
+    return {};
+  }
+
+  Result<> read_count(const std::string& text) {
+    std::uint64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc() || end != text.data() + text.size() || count == 0)
+      return fail(ErrorCode::malformed_message, "{} is not a number of packets", text);
+    line_.options.count = count;
     return {};
   }
 
@@ -182,6 +211,7 @@ class Reader {
   CommandLine line_;
   std::string previous_;
   bool awaits_file_ = false;                ///< the argument before was -f
+  bool awaits_count_ = false;               ///< the argument before was --count
   std::optional<std::string> form_;         ///< -normal, -brief, -verbose, -json or -yaml
   std::optional<std::string> format_flag_;  ///< -json or -yaml
 };
@@ -200,6 +230,8 @@ bool shows_by_default(const std::vector<std::string>& words) {
       words[0] == "netdevs" || words[0] == "topology" || words[0] == "services" || words[0] == "history";
   return only_shown || (words.size() == 1 && (words[0] == "cubes" || words[0] == "version"));
 }
+
+bool takes_text(const std::vector<std::string>& words) { return !words.empty() && words[0] == "trace"; }
 
 bool takes_whole_configuration(const std::vector<std::string>& words) {
   return !words.empty() && (words[0] == "apply" || words[0] == "diff" || words[0] == "load");

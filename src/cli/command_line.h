@@ -32,6 +32,7 @@ struct Options {
   bool dry_run = false;                ///< only say what would be done
   bool prune = false;                  ///< cubes that are not in the document go
   std::optional<std::string> comment;  ///< for the history
+  std::optional<std::uint64_t> count;  ///< of packets that are followed
   std::optional<double> interval;      ///< seconds between the two reads of a rate; 0 = no rates
 };
 
@@ -46,6 +47,9 @@ struct CommandLine {
 
 /// Whether words without a command mean `show`: `cubes` alone, `topology` with or without a name.
 [[nodiscard]] bool shows_by_default(const std::vector<std::string>& words);
+
+/// Whether all words behind the first are one text, whatever is in them: the filter of `trace`.
+[[nodiscard]] bool takes_text(const std::vector<std::string>& words);
 
 /// Commands on the configuration as a whole: `apply`, `diff` and `load`, which take a document, `rollback`.
 [[nodiscard]] bool takes_whole_configuration(const std::vector<std::string>& words);

@@ -130,5 +130,24 @@ TEST(Utf8, AcceptsWellFormedTextOnly) {
     EXPECT_FALSE(is_utf8(bad));
 }
 
+TEST(CommandLine, AFilterIsTakenAsItIs) {
+  const auto line =
+      parse_command_line({"trace", "tcp[13]==2", "and", "show", "port", "53", "-json", "--count", "3", "-", "1"});
+  ASSERT_TRUE(line) << line.error().message;
+  EXPECT_EQ(line->words, (std::vector<std::string>{"trace", "tcp[13]==2", "and", "show", "port", "53", "-", "1"}));
+  EXPECT_EQ(line->verb, Verb::none);
+  EXPECT_EQ(line->options.count, 3u);
+  EXPECT_EQ(line->options.format, Format::json);
+  EXPECT_EQ(parse_command_line({"trace", "--count=7"})->options.count, 7u);
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"trace", "--count"},
+                                                {"trace", "--count", "0"},
+                                                {"trace", "--count", "-1"},
+                                                {"trace", "--count=x"},
+                                                {"trace", "-brief"},
+                                                {"trace", "?", "x"}})
+    EXPECT_FALSE(parse_command_line(wrong)) << wrong.back();
+  EXPECT_TRUE(parse_command_line({"trace", "?"})->help);
+}
+
 }  // namespace
 }  // namespace polycube::cli

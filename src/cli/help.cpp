@@ -27,7 +27,7 @@ struct Offers {
   std::string example;            ///< a full command line
 };
 
-constexpr std::array<std::array<const char*, 3>, 14> own_words{{
+constexpr std::array<std::array<const char*, 3>, 15> own_words{{
     {"connect", "command", "Connect two ports, or a port and a network device"},
     {"disconnect", "command", "Disconnect what connect joined"},
     {"attach", "command", "Attach a transparent cube to a port or a network device"},
@@ -42,6 +42,7 @@ constexpr std::array<std::array<const char*, 3>, 14> own_words{{
     {"load", "command", "Make the whole configuration what a file says"},
     {"history", "command", "Show what was changed when by whom"},
     {"rollback", "command", "Take back the last changes"},
+    {"trace", "command", "Follow live packets hop by hop"},
 }};
 
 constexpr const char* flags =
@@ -53,6 +54,7 @@ constexpr const char* flags =
     "-verbose           show: nested lists as well\n"
     "-hide=k1,k2.k3     show: without these members\n"
     "-interval=S|none   topology: measure the rates over S seconds, or not at all\n"
+    "--count N          trace: end after N packets\n"
     "--dry-run          apply, load, rollback: only show what would be done\n"
     "--prune            apply, diff: cubes that the file does not have are removed\n"
     "-comment=TEXT      apply, load, rollback: for the history\n"
@@ -308,6 +310,15 @@ Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
     return std::string(
         "\nrollback [N] [--dry-run]    take back the last N changes (1), as one change, which can be taken back, "
         "too\n\n");
+  if (word == "trace")
+    return std::string(
+        "\ntrace [FILTER] [--count N]    follow live packets through devices, cubes, programs and slow paths, until ^C "
+        "or "
+        "N packets\n\n"
+        "FILTER is that of tcpdump, see pcap-filter(7): trace udp port 53 and host 10.0.0.1\n"
+        "Each packet is shown when nothing happened to it for 0.2 s. At most 32 are followed at a time; how many "
+        "passed\n"
+        "meanwhile is said at the end. -json prints a line for each packet, -yaml a document.\n\n");
   if (word == "netdevs") return std::string("\nnetdevs show [name]    the network devices of the host, or one\n\n");
   return std::string(no_help);
 }

@@ -39,6 +39,18 @@ bool same_output() {
          (out.st_dev == error.st_dev && out.st_ino == error.st_ino);
 }
 
+volatile std::sig_atomic_t interruptions = 0;
+
+// From the first question on an interrupt is for the command to notice.
+bool interrupted() {
+  static const bool handled = [] {
+    struct sigaction action{};
+    action.sa_handler = [](int) { interruptions = 1; };
+    return ::sigaction(SIGINT, &action, nullptr) == 0 && ::sigaction(SIGTERM, &action, nullptr) == 0;
+  }();
+  return handled && (interruptions != 0 || std::ferror(stdout) != 0);
+}
+
 cli::Surroundings surroundings(bool expert) {
   cli::Surroundings around;
   around.terminal = ::isatty(STDOUT_FILENO) == 1;
@@ -48,6 +60,11 @@ cli::Surroundings surroundings(bool expert) {
   around.version = POLYCUBE_VERSION;
   around.read_input = [](bool required) { return cli::read_input(STDIN_FILENO, required); };
   around.sleep = [](double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); };
+  around.print = [](std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  };
+  around.interrupted = interrupted;
   return around;
 }
 

@@ -19,6 +19,10 @@ Result<> allocate(std::optional<PanelSlot>& slot, Panel& panel) {
 
 }  // namespace
 
+std::string drop_name(std::size_t reason) {
+  return reason < std::size(drop_names) ? std::string(drop_names[reason]) : fmt::format("reason-{}", reason);
+}
+
 Result<std::unique_ptr<Cube>> Cube::create(const Surroundings& surroundings, const std::string& name,
                                            const Package& package, topology::Hook hook, const std::string& uuid) {
   PCN_ASSIGN(PanelSlot slot, PanelSlot::allocate(surroundings.panel));
@@ -164,9 +168,7 @@ Result<CubeStatistics> Cube::statistics(const std::vector<std::uint16_t>& ports)
   }
   for (std::size_t reason = 0; reason < PCN_DROP_REASONS; reason++) {
     if (sum.drops[reason] == 0) continue;
-    statistics
-        .drops[reason < std::size(drop_names) ? std::string(drop_names[reason]) : fmt::format("reason-{}", reason)] =
-        sum.drops[reason];
+    statistics.drops[drop_name(reason)] = sum.drops[reason];
   }
   return statistics;
 }

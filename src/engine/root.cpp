@@ -99,7 +99,15 @@ Result<> Root::attach(const std::string& device_name, const topology::Gate& gate
   return {};
 }
 
+// What is behind the tracer is there before packets meet that.
+Result<> Root::steer(const bpf::Program& entry) {
+  if (!behind_tracer_) return slot_.set(entry);
+  PCN_TRY(behind_tracer_->set(entry));
+  return slot_.set(tracer_);
+}
+
 Result<> Root::put_tracer(Panel& panel, const bpf::ObjectFile& object, const topology::Gate& gate) {
+  if (behind_tracer_) return {};
   PCN_ASSIGN(PanelSlot behind, PanelSlot::allocate(panel));
   const pcn_tracer_config config{
       .device = static_cast<__u32>(gate.device),
@@ -113,7 +121,7 @@ Result<> Root::put_tracer(Panel& panel, const bpf::ObjectFile& object, const top
   auto program = loaded.programs.find("pcn_tracer");
   if (program == loaded.programs.end())
     return fail(ErrorCode::invalid_value, "{} is not a tracer program", object.path().string());
-  PCN_TRY(slot_.set(program->second));
+  tracer_ = std::move(program->second);
   behind_tracer_.emplace(std::move(behind));
   return {};
 }

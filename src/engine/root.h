@@ -34,15 +34,13 @@ class Root {
   /// False once the device is gone, even when another has its index.
   [[nodiscard]] bool attached() const { return link_.attached(); }
 
-  /// Lets packets enter this program (Cube::entry).
-  [[nodiscard]] Result<> steer(const bpf::Program& entry) {
-    return behind_tracer_ ? behind_tracer_->set(entry) : slot_.set(entry);
-  }
+  /// Lets packets enter this program (Cube::entry), behind the tracer if there is one.
+  [[nodiscard]] Result<> steer(const bpf::Program& entry);
 
-  /// From the next steer() on packets meet a program before it that decides which of them are followed; until then they go
-  /// to the host. `object`: the tracer program's.
+  /// From the next steer() on packets meet a program before it that decides which of them are followed. `object`: the tracer
+  /// program's.
   [[nodiscard]] Result<> put_tracer(Panel& panel, const bpf::ObjectFile& object, const topology::Gate& gate);
-  /// The same without it from the next steer() on. Returns what packets may still be in: it goes after a grace period.
+  /// From the next steer() on there is none. Returns what packets may still be in: it goes after a grace period.
   [[nodiscard]] std::optional<PanelSlot> take_tracer() { return std::exchange(behind_tracer_, std::nullopt); }
 
   /// Where wires to this device point in pcn_devices.
@@ -60,6 +58,7 @@ class Root {
   PanelSlot slot_;
   int device_;
   bpf::Program program_;
+  bpf::Program tracer_;
   std::optional<PanelSlot> behind_tracer_;  ///< what the tracer enters, if there is one
   bpf::Link link_;
   Pin pin_;

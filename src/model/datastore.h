@@ -148,7 +148,20 @@ struct Invocation {
 [[nodiscard]] Result<Invocation> parse_input(const Schema& schema, std::string_view path, std::string_view body,
                                              Format format);
 
-/// Body {"module:output":{...}} of the output of an action or RPC with these leaves; empty string when there are none.
+/// What an action or RPC answers: leaves, and containers and entries of lists, in this order.
+struct Output {
+  std::vector<std::pair<std::string, std::string>> leaves = {};  ///< entries of a leaf-list have the same name
+  std::vector<std::pair<std::string, Output>> nodes = {};  ///< entries of a list have the same name; it has no key
+
+  void add(std::string name, std::string value) { leaves.emplace_back(std::move(name), std::move(value)); }
+  Output& add_node(std::string name) { return nodes.emplace_back(std::move(name), Output()).second; }
+  void add_node(std::string name, Output node) { nodes.emplace_back(std::move(name), std::move(node)); }
+};
+
+/// Body {"module:output":{...}} of the output of an action or RPC; empty string when there is none.
+[[nodiscard]] Result<std::string> print_output_tree(const Schema& schema, std::string_view path, const Output& output,
+                                                    Format format);
+/// The same of leaves.
 [[nodiscard]] Result<std::string> print_output(const Schema& schema, std::string_view path,
                                                const std::map<std::string, std::string>& leaves, Format format);
 

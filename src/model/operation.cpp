@@ -143,22 +143,48 @@ Result<Invocation> parse_input(const Schema& schema, std::string_view path, std:
   return invocation;
 }
 
-Result<std::string> print_output(const Schema& schema, std::string_view path,
-                                 const std::map<std::string, std::string>& leaves, Format format) {
-  if (leaves.empty()) return std::string();
-  PCN_ASSIGN(Operation operation, make_operation(schema, path));
-  for (const auto& [name, value] : leaves) {
-    const lysc_node* leaf = find_child(operation.node->schema, "", name, true);
-    if (!leaf || leaf->nodetype != LYS_LEAF)
-      return fail(ErrorCode::unknown_element, "{} has no output leaf '{}'", operation.node->schema->name, name);
-    if (lyd_new_term(operation.node, leaf->module, leaf->name, value.c_str(), 1, nullptr) != LY_SUCCESS)
+namespace {
+
+Result<> add_output(lyd_node* parent, const Output& output) {
+  const auto child_of = [&](const std::string& name, int types) -> Result<const lysc_node*> {
+    const lysc_node* child = find_child(parent->schema, "", name, true);
+    if (child == nullptr || (child->nodetype & types) == 0)
+      return fail(ErrorCode::unknown_element, "{} has no output '{}'", parent->schema->name, name);
+    return child;
+  };
+  for (const auto& [name, value] : output.leaves) {
+    PCN_ASSIGN(const lysc_node* leaf, child_of(name, LYD_NODE_TERM));
+    if (lyd_new_term(parent, leaf->module, leaf->name, value.c_str(), 1, nullptr) != LY_SUCCESS)
       return tl::unexpected<Error>(value_error(leaf, value));
   }
+  for (const auto& [name, content] : output.nodes) {
+    PCN_ASSIGN(const lysc_node* inner, child_of(name, LYS_CONTAINER | LYS_LIST));
+    lyd_node* node = nullptr;
+    const LY_ERR made = inner->nodetype == LYS_LIST ? lyd_new_list(parent, inner->module, inner->name, 1, &node)
+                                                    : lyd_new_inner(parent, inner->module, inner->name, 1, &node);
+    if (made != LY_SUCCESS) return fail(ErrorCode::limit_exceeded, "out of memory");
+    PCN_TRY(add_output(node, content));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> print_output_tree(const Schema& schema, std::string_view path, const Output& output,
+                                      Format format) {
+  if (output.leaves.empty() && output.nodes.empty()) return std::string();
+  PCN_ASSIGN(Operation operation, make_operation(schema, path));
+  PCN_TRY(add_output(operation.node, output));
   ReadOptions options;
   options.format = format;
   Printer printer(options);
   printer.wrapped(operation.node->schema, "output", lyd_child(operation.node));
   return printer.take();
+}
+
+Result<std::string> print_output(const Schema& schema, std::string_view path,
+                                 const std::map<std::string, std::string>& leaves, Format format) {
+  return print_output_tree(schema, path, Output{{leaves.begin(), leaves.end()}, {}}, format);
 }
 
 }  // namespace polycube::model

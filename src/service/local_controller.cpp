@@ -81,6 +81,7 @@ Result<std::unique_ptr<LocalController>> LocalController::create(const Controlle
 LocalController::~LocalController() {
   sweeper_ = std::jthread();
   WriteLock lock(mutex_);
+  end_trace();
   const auto monitor = std::move(devices_);
   if (options_.leave_running && engine_) engine_->leave();
   lock.unlock();  // the monitor's thread, which ends with it, may be waiting for the lock in follow_devices()
@@ -96,7 +97,7 @@ std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_
 bool is_command_word(const std::string& name) {
   static const std::set<std::string> words = {
       "add",   "set",     "show",    "del",   "connect", "disconnect", "attach", "detach",  "topology", "services",
-      "cubes", "netdevs", "version", "apply", "diff",    "load",       "save",   "history", "rollback"};
+      "cubes", "netdevs", "version", "apply", "diff",    "load",       "save",   "history", "rollback", "trace"};
   return words.contains(name);
 }
 
@@ -465,6 +466,7 @@ void LocalController::run_sweeper(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     wakeup.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
     if (!stop.stop_requested()) survive("removing old table entries", [&] { expire_entries(); });
+    if (!stop.stop_requested()) survive("ending a trace", [&] { end_abandoned_trace(); });
   }
 }
 

@@ -24,6 +24,8 @@
 #include "service/fair_mutex.h"
 #include "service/scope.h"
 #include "service/store.h"
+#include "service/trace_path.h"
+#include "service/trace_session.h"
 
 namespace polycube::service {
 
@@ -146,6 +148,18 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] std::optional<std::uint64_t> max_age(const model::DataTree& cube,
                                                      const model::TableBinding& binding) const;
 
+  // These take the lock themselves.
+  [[nodiscard]] Result<model::Output> start_trace(const std::map<std::string, std::string>& input,
+                                                  const Origin& origin);
+  [[nodiscard]] Result<model::Output> read_trace(const std::map<std::string, std::string>& input);
+  [[nodiscard]] Result<model::Output> stop_trace(const std::map<std::string, std::string>& input);
+  void end_abandoned_trace();
+  // These do not.
+  [[nodiscard]] Result<std::shared_ptr<TraceSession>> find_trace(const std::string& id) const;
+  [[nodiscard]] TraceNames trace_names() const;
+  [[nodiscard]] Result<> set_tracing(bool on);
+  void end_trace();
+
   void follow_devices();
   void expire_entries();
   void run_sweeper(const std::stop_token& stop);
@@ -162,6 +176,12 @@ class LocalController : public Controller, public ServiceRegistry {
   std::unique_ptr<engine::Engine> engine_;
   ControlPlanes control_planes_;
   std::unique_ptr<engine::DeviceMonitor> devices_;
+  std::shared_ptr<TraceSession> trace_;  ///< while packets are followed
+  engine::SlowPath::Subscription trace_events_;
+  std::string trace_author_;
+  std::uint64_t trace_missed_ = 0;  ///< by the tracer's counts when it began
+  std::uint64_t trace_lost_ = 0;
+  std::uint64_t traces_ = 0;  ///< so far
   struct Refusal {
     topology::Device device;  ///< as it was then
     std::string why;

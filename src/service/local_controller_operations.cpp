@@ -66,6 +66,12 @@ Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const st
                                                 const Origin& origin) {
   PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), rpc, body, format));
   const auto& input = invocation.leaves;
+  if (rpc == "polycube:start-trace" || rpc == "polycube:read-trace" || rpc == "polycube:stop-trace") {
+    PCN_ASSIGN(const model::Output output, rpc == "polycube:start-trace"  ? start_trace(input, origin)
+                                           : rpc == "polycube:read-trace" ? read_trace(input)
+                                                                          : stop_trace(input));
+    return model::print_output_tree(*schema(), rpc, output, format);
+  }
   const WriteLock lock(mutex_);
   origin_ = origin;
   if (const auto comment = input.find("comment"); comment != input.end()) origin_.comment = comment->second;
