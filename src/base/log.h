@@ -15,7 +15,8 @@ namespace polycube::log {
 /// Accepts trace, debug, info, warn, err, critical and off in any letter case.
 [[nodiscard]] Result<spdlog::level::level_enum> parse_level(std::string_view name);
 
-/// Directs spdlog's default logger to standard error in the project's format.
+/// Directs spdlog's default logger to standard error in the project's format. When that is the journal, each line begins with
+/// its priority instead: the journal knows time, program and level by itself. Source: sd-daemon(3), systemd.exec(5).
 void start(spdlog::level::level_enum level);
 
 /// Writes a line that a level other than the process's own has let through: a cube has a loglevel of its own.

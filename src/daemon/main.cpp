@@ -11,7 +11,9 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "daemon/options.h"
+#include "daemon/service_manager.h"
 #include "daemon/state_dir.h"
+#include "engine/engine.h"
 #include "remote/server.h"
 #include "service/local_controller.h"
 
@@ -46,6 +48,14 @@ Result<> serve_services(remote::Server& server, const Options& options) {
   return {};
 }
 
+// What a daemon left in the kernel goes, as when one begins that has no cubes.
+Result<> remove_data_path(const Options& options) {
+  std::error_code ignored;
+  if (!fs::exists(options.pin_dir, ignored)) return {};
+  PCN_ASSIGN(const auto engine, engine::Engine::create(data_dir() / "engine", options.pin_dir));
+  return engine->settle();
+}
+
 Result<> run(Options options) {
   if (geteuid() != 0) return fail(ErrorCode::access_denied, "polycubed must run as root");
   sigset_t signals;
@@ -57,9 +67,12 @@ Result<> run(Options options) {
   raise_descriptor_limit();
 
   PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));
+  if (options.remove_data_path) return remove_data_path(options);
   if (options.clean_on_exit) state.remove_at_end();
+  notify_status("restoring the configuration");
   const fs::path data = data_dir();
   options.service_dirs.push_back(data / "services");
+  const bool leave_running = !options.transient && !options.clean_on_exit;
   PCN_ASSIGN(auto controller,
              service::LocalController::create(
                  {.yang_dir = data / "yang",
@@ -68,7 +81,7 @@ Result<> run(Options options) {
                   .remote_dir = options.state_dir / "services",
                   .state_file = options.transient ? fs::path() : options.state_dir / "configuration.db",
                   .pin_dir = options.transient ? fs::path() : options.pin_dir,
-                  .leave_running = !options.transient && !options.clean_on_exit,
+                  .leave_running = leave_running,
                   .clean = options.clean,
                   .version = POLYCUBE_VERSION}));
   remote::Server services(*controller);
@@ -83,10 +96,14 @@ Result<> run(Options options) {
   PCN_TRY(server.start());
   log::info("polycubed {} is ready on {}", POLYCUBE_VERSION, options.socket.string());
   if (server.port() != 0) log::info("polycubed also listens on TCP port {}", server.port());
+  const Watchdog watchdog({{"the lock of the controller", [&] { controller->wait_for_lock(); }},
+                           {"the thread of the slow path", [&] { controller->wait_for_slow_path(); }}});
+  notify_ready(fmt::format("serves the API on {}", options.socket.string()));
 
   int signal_number = 0;
   sigwait(&signals, &signal_number);
   log::info("stopping: {}", strsignal(signal_number));
+  notify_stopping(leave_running ? "stopping; the data path stays" : "stopping, and the data path with it");
   server.stop();
   return {};
 }

@@ -152,6 +152,8 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   app.add_flag("--clean", options.clean, "begin with an empty configuration instead of the saved one");
   app.add_flag("--transient", options.transient,
                "neither load nor save a configuration; what runs ends with the daemon");
+  app.add_flag("--remove-data-path", options.remove_data_path,
+               "remove what runs on in the kernel without a daemon, and exit; the saved configuration stays");
   app.add_flag("-v,--version", version, "print the version and exit");
   try {
     app.parse(argc, argv);

@@ -26,8 +26,9 @@ struct Options {
   std::filesystem::path services_key;
   std::filesystem::path services_ca;
   bool clean_on_exit = false;
-  bool clean = false;      ///< begin with an empty configuration
-  bool transient = false;  ///< keep nothing
+  bool clean = false;             ///< begin with an empty configuration
+  bool transient = false;         ///< keep nothing
+  bool remove_data_path = false;  ///< only that, and end
   /// What was only asked for is printed and nothing is run.
   std::string answer;
 };

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <future>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -85,6 +88,15 @@ LocalController::~LocalController() {
   const auto monitor = std::move(devices_);
   if (options_.leave_running && engine_) engine_->leave();
   lock.unlock();  // the monitor's thread, which ends with it, may be waiting for the lock in follow_devices()
+}
+
+void LocalController::wait_for_slow_path() const {
+  const auto done = std::make_shared<std::promise<void>>();
+  (void)engine_->slow_path().schedule({}, [done]() -> std::optional<engine::SlowPath::Clock::duration> {
+    done->set_value();
+    return std::nullopt;
+  });
+  done->get_future().wait();
 }
 
 std::string LocalController::revision() const {

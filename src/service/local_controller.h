@@ -61,6 +61,11 @@ class LocalController : public Controller, public ServiceRegistry {
 
   [[nodiscard]] Result<> attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) override;
 
+  /// For a watchdog: these return when a transaction could begin, and when the slow path's thread has done what it was asked
+  /// for. While something hangs there, they do not.
+  void wait_for_lock() const { const WriteLock lock(mutex_); }
+  void wait_for_slow_path() const;
+
  private:
   struct Learned;  ///< an entry that only a table has
   /// Lists that a transaction empties, with what only their tables have.

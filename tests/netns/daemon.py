@@ -83,6 +83,7 @@ class Daemon:
                         *(word for folder in services for word in ("--services-dir", str(folder)))]
         if remote:
             self.options += ["--services-socket", str(self.folder / "services")]
+        self.environment = {}
         self.process = None
         self.ready_after = None
         self.ever_owned = set()
@@ -97,7 +98,8 @@ class Daemon:
         assert self.polycubed.exists(), f"{self.polycubed} is not built"
         with open(self.log, "ab") as log:
             self.process = self.lab.host.popen(self.polycubed, "--socket", self.socket, "--state-dir", self.state,
-                                               *self.options, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                               *self.options, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                               env={**os.environ, **self.environment})
 
     def start(self):
         begin = time.monotonic()
