@@ -153,7 +153,7 @@ function(polycube_add_cube name)
   if(TARGET product AND parts)
     add_dependencies(product ${parts})
   endif()
-  install(DIRECTORY ${package} DESTINATION ${CMAKE_INSTALL_DATADIR}/polycube/services COMPONENT runtime
+  install(DIRECTORY ${package} DESTINATION lib/polycube/services COMPONENT runtime
     FILES_MATCHING PATTERN "*.yang" PATTERN "*.o" PATTERN "*.so")
   # Packets are made with what is pure in the control plane: all its sources but the glue, NAME.cpp.
   list(REMOVE_ITEM sources ${folder}/control/${name}.cpp)

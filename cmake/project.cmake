@@ -57,7 +57,7 @@ endif()
 # Where the daemon finds what it interprets at run time; the build tree mirrors the installed layout.
 set(POLYCUBE_DATA_DIR ${CMAKE_BINARY_DIR}/share/polycube)
 set(POLYCUBE_YANG_DIR ${POLYCUBE_DATA_DIR}/yang)
-set(POLYCUBE_SERVICES_DIR ${POLYCUBE_DATA_DIR}/services)
+set(POLYCUBE_SERVICES_DIR ${CMAKE_BINARY_DIR}/lib/polycube/services)
 
 # What runs, without what tests and measures it.
 add_custom_target(product)
@@ -76,4 +76,14 @@ function(polycube_library name)
   target_include_directories(polycube_${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/polycube>)
   target_link_libraries(polycube_${name} PUBLIC ${ARG_DEPENDS})
+endfunction()
+
+# polycube_man_pages(COMPONENT PAGES...)
+#   Installs pages of docs/man, each into the section that its name ends with.
+function(polycube_man_pages component)
+  foreach(page ${ARGN})
+    string(REGEX MATCH "[0-9]$" section ${page})
+    install(FILES ${CMAKE_SOURCE_DIR}/docs/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+      COMPONENT ${component})
+  endforeach()
 endfunction()

@@ -23,8 +23,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// PREFIX/bin/polycubed reads PREFIX/share/polycube, installed or in a build tree.
+// PREFIX/bin/polycubed reads PREFIX/share/polycube and PREFIX/lib/polycube/services, installed or in a build tree.
 fs::path data_dir() { return own_prefix() / "share" / "polycube"; }
+fs::path services_dir() { return own_prefix() / "lib" / "polycube" / "services"; }
 
 // Each cube holds a handful of descriptors (maps, programs, an attachment for each device).
 void raise_descriptor_limit() {
@@ -52,6 +53,7 @@ Result<> serve_services(remote::Server& server, const Options& options) {
 Result<> remove_data_path(const Options& options) {
   std::error_code ignored;
   if (!fs::exists(options.pin_dir, ignored)) return {};
+  PCN_ASSIGN(const StateDir alone, StateDir::open(options.state_dir));
   PCN_ASSIGN(const auto engine, engine::Engine::create(data_dir() / "engine", options.pin_dir));
   return engine->settle();
 }
@@ -66,12 +68,12 @@ Result<> run(Options options) {
   signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
 
-  PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));
   if (options.remove_data_path) return remove_data_path(options);
+  PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));
   if (options.clean_on_exit) state.remove_at_end();
   notify_status("restoring the configuration");
   const fs::path data = data_dir();
-  options.service_dirs.push_back(data / "services");
+  options.service_dirs.push_back(services_dir());
   const bool leave_running = !options.transient && !options.clean_on_exit;
   PCN_ASSIGN(auto controller,
              service::LocalController::create(

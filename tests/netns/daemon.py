@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("POLYCUBE_BUILD", ROOT / "build")).resolve()
 POLYCUBED = BUILD / "bin/polycubed"
 POLYCUBECTL = BUILD / "bin/polycubectl"
-SERVICES = BUILD / "share/polycube/services"
+SERVICES = BUILD / "lib/polycube/services"
 OBJECT_CHECK = BUILD / "libexec/polycube/polycube-object-check"
 
 

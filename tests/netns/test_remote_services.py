@@ -12,7 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from bpfobjects import fatal
-from daemon import BUILD, OBJECT_CHECK
+from daemon import OBJECT_CHECK, SERVICES
 from network import eventually, run
 from remote import POLYCUBE_SERVICE, SAMPLE, RemoteService, cube_place, place, renamed, services_socket
 
@@ -314,7 +314,7 @@ def test_another_one_takes_over(lab, daemon, sample):
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 def test_a_name_that_is_installed(lab, daemon):
-    package = BUILD / "share/polycube/services/helloworld"
+    package = SERVICES / "helloworld"
     refused(daemon, RemoteService(lab, daemon, package), "service helloworld is installed in")
     assert place(daemon, "helloworld") == "in-process"
 

@@ -15,11 +15,11 @@ def prefix():
 
 def test_the_installation_is_whole(prefix):
     for file in ("bin/polycubectl", "bin/polycube-service", "share/polycube/yang/polycube-base.yang",
-                 "share/polycube/services/router/router.so", "share/polycube/engine/root.xdp.o",
+                 "lib/polycube/services/router/router.so", "share/polycube/engine/root.xdp.o",
                  "share/bash-completion/completions/polycubectl", "share/zsh/site-functions/_polycubectl",
                  "lib/cmake/polycube/polycube-config-version.cmake", "include/polycube/base/result.h"):
         assert (prefix / file).is_file(), file
-    assert not [file for file in (prefix / "share").rglob("*") if file.suffix == ".d"], "only what is loaded"
+    assert not list(prefix.rglob("*.d")), "only what is loaded"
     for text in ("lib/cmake", "share"):
         for file in (prefix / text).rglob("*"):
             if file.suffix in (".cmake", ".py", ".yang"):
@@ -28,7 +28,7 @@ def test_the_installation_is_whole(prefix):
 
 def test_what_runs_can_be_installed_alone(lab):
     prefix = install(FOLDER / "root-runtime", "--component", "runtime")
-    assert sorted(file.name for file in prefix.iterdir()) == ["bin", "libexec", "share"]
+    assert sorted(file.name for file in prefix.iterdir()) == ["bin", "lib", "libexec", "share"]
     assert (prefix / "share/polycube/include/polycube/slave.h").is_file(), "for programs that come as C source"
     assert not list(prefix.rglob("*new-cube*"))
     daemon = Daemon(lab, prefix=prefix).start()
