@@ -104,6 +104,12 @@ std::string trim(const std::string& text) {
 
 }  // namespace
 
+std::vector<std::string> setting_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, setter] : settings()) names.push_back(name);
+  return names;
+}
+
 Result<> apply_config(const std::filesystem::path& file, const std::vector<std::string>& given, Options& options) {
   std::ifstream stream(file);
   if (!stream) return fail(ErrorCode::invalid_value, "error opening {}", file.string());
@@ -168,7 +174,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     return options;
   }
   std::vector<std::string> given;
-  for (const auto& [name, setter] : settings())
+  for (const std::string& name : setting_names())
     if (const CLI::Option* option = app.get_option_no_throw("--" + name); option != nullptr && option->count() > 0)
       given.push_back(name);
   std::error_code ignored;

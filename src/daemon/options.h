@@ -36,6 +36,9 @@ struct Options {
 /// Errors: invalid_value; the message is for the user and says what to do.
 [[nodiscard]] Result<Options> parse_options(int argc, const char* const* argv);
 
+/// Names that a configuration file can have.
+[[nodiscard]] std::vector<std::string> setting_names();
+
 /// Applies the lines "name: value" of a configuration file to what the command line left open. Lines that are empty or
 /// begin with '#' are skipped; an option without argument takes true or false.
 /// Errors: invalid_value with file, line number and text.

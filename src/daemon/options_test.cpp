@@ -154,5 +154,23 @@ TEST_F(OptionsTest, ServicesOverTcpNeedAllOfTls) {
   EXPECT_EQ(options->services_socket, "s");
 }
 
+// The file that is installed: all settings, each as a comment that is right without its '#'.
+TEST_F(OptionsTest, TheInstalledFileHasAllSettings) {
+  std::ifstream file(POLYCUBE_TEST_SOURCE_DIR "/../../packaging/polycubed.conf");
+  ASSERT_TRUE(file);
+  std::vector<std::string> names = {"loglevel"};  // another name of log-level
+  std::string settings;
+  for (std::string line; std::getline(file, line);) {
+    ASSERT_TRUE(line.empty() || line.front() == '#') << line;
+    if (line.empty() || line.starts_with("# ") || line == "#") continue;
+    names.push_back(line.substr(1, line.find(':') - 1));
+    settings += line.substr(1) + "\n";
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAreArray(setting_names()));
+  Options options;
+  const auto applied = apply_config(config(settings), {}, options);
+  EXPECT_TRUE(applied) << applied.error().message;
+}
+
 }  // namespace
 }  // namespace polycube::daemon
