@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from daemon import BUILD, ROOT
-from network import eventually, run
+from network import end, eventually, run
 
 BASE = os.environ.get("POLYCUBE_TEST_SYSTEM", "/")
 SETUP = """
@@ -65,7 +65,7 @@ class System:
     def command_outside(self, *words):
         """The same in the network of the machine."""
         return ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", f"--root=/proc/{self.pid}/root{self.folder}/root",
-                "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8",
+                "env", "-i", "-C", "/", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8",
                 *map(str, words)]
 
     def run(self, *words, **options):
@@ -190,9 +190,17 @@ def test_install_run_upgrade_remove_purge(lab, system):
     sent, lost = ping.result()
     assert sent > 0 and lost == 0
 
+    other = lab.host.popen(*system.command_outside("polycubed", "--transient", "--state-dir", "/tmp/other", "--socket",
+                                                   "/tmp/other.sock"))
+    lab.closing(lambda: end(other))
+    eventually(lambda: system.run("ls", "/tmp/other.sock", check=False), "another daemon serves")
+
     # A removal: daemon and data path go, the configuration stays, and comes back with the package.
     system.run("dpkg", "--remove", *everything)
     assert unit.process.wait(30) == 0
+    assert other.poll() is None  # which is none of the package's
+    other.terminate()
+    assert other.wait(30) == 0
     assert not a.reaches(b)
     assert "polycube" not in system.run("ls", "/sys/fs/bpf")
     assert set(lab.host.devices()) <= lab.host_devices
