@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes the Debian packages of what is built: package.sh BUILD [SUFFIX]
-#   They lie in BUILD/packages. Their version is the project's (CMakeLists.txt), with SUFFIX behind it.
+# Makes the Debian packages of what is built: package.sh BUILD FOLDER [SUFFIX]
+#   They are all that FOLDER has then. Their version is the project's (CMakeLists.txt), with SUFFIX behind it.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
 build=$(readlink -f "$1")
-suffix=${2:-}
+folder=$(readlink -f "$2")
+suffix=${3:-}
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$build/CMakeCache.txt")
-export POLYCUBE_BUILD=$build POLYCUBE_PACKAGES=$build/packages
+export POLYCUBE_BUILD=$build POLYCUBE_PACKAGES=$folder
+mkdir -p "$folder"
+rm -f "$folder"/*.deb
 
 # What debhelper writes is none of the source tree's.
-work=$build/packaging
-rm -rf "$work" "$POLYCUBE_PACKAGES"
-mkdir -p "$work" "$POLYCUBE_PACKAGES"
+work=$(mktemp -d "$build/packaging.XXXXXX")
+trap 'rm -rf "$work"' EXIT
 cp -r packaging/. CHANGELOG.md "$work"
 umask 022
 chmod -R u=rwX,go=rX "$work"
@@ -22,14 +24,13 @@ chmod -R u=rwX,go=rX "$work"
 cat >"$work/debian/changelog" <<END
 polycube ($version-1$suffix) unstable; urgency=medium
 
-  * Version $version; see NEWS or changelog.gz for what is new.
+  * Version $version; what is new is in changelog.gz.
 
  -- Polycube maintainers <polycube@example.org>  $(git log -1 --format=%cD 2>/dev/null || date -R)
 END
 
-cd "$work"
-debian/rules binary >"$work/log" 2>&1 || {
+(cd "$work" && debian/rules binary >log 2>&1) || {
   cat "$work/log" >&2
   exit 1
 }
-ls "$POLYCUBE_PACKAGES"/*.deb
+ls "$folder"/*.deb
