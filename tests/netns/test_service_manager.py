@@ -41,7 +41,7 @@ class Manager:
         self.heard.clear()
 
     def hears(self, text):
-        eventually(lambda: text in self.listen(), f"the daemon says {text}")
+        eventually(lambda: text in self.listen(), f"the daemon says {text}", timeout=30)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_slow_path_that_hangs_is_noticed(lab, manager):
     daemon = managed(lab, manager, services=[BUILD / "tests/packages"]).start()
     manager.hears("WATCHDOG=1")
     assert daemon.data("POST", "", {"sample:sample": [{"name": "a"}]}).status == 201
-    timer = {"sample:input": {"interval": 1, "times": 1, "busy": 5000}}
+    timer = {"sample:input": {"interval": 1, "times": 1, "busy": 10000}}
     assert daemon.data("POST", "sample:sample=a/timer", timer).status == 204
     silent_while_it_hangs(daemon, manager, "the thread of the slow path")
     manager.hears("WATCHDOG=1")
