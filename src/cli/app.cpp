@@ -345,26 +345,15 @@ class Run {
     }
     if (line.options.format != Format::text) return std::string();
     std::string text;
-    if (missed != "0")
-      text += missed +
-              " more packets were let through by the filter while others were followed
-              ";
-              if (lost != "0") text += lost +
-                                       " hops are missing
-                                       ";
-                                       return text;
+    if (missed != "0") text += missed + " more packets were let through by the filter while others were followed\n";
+    if (lost != "0") text += lost + " hops are missing\n";
+    return text;
   }
 
   /// JSON of one line, or a YAML document: so that whoever reads can do it one by one.
   static std::string traced(const Json& packet, const Options& options) {
-    if (options.format == Format::json)
-      return packet.dump() +
-                 "
-                 ";
-                 return options.format ==
-             Format::yaml
-          ? "---
-            " + render(packet, options) : draw_path(packet);
+    if (options.format == Format::json) return packet.dump() + "\n";
+    return options.format == Format::yaml ? "---\n" + render(packet, options) : draw_path(packet);
   }
 
   static Options verbose() {
