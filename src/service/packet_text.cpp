@@ -116,7 +116,7 @@ void read_ipv6(Reader& packet) {
   if (next == IPPROTO_FRAGMENT && packet.has(8)) {
     packet.decimal("ip6.fragment", 2, 2);
     const bool first = packet.number(2, 2) >> 3 == 0;
-    next = first ? packet.number(0, 1) : IPPROTO_NONE;
+    next = first ? packet.number(0, 1) : std::uint32_t{IPPROTO_NONE};
     packet.skip(8);
   }
   packet.add("ip6.proto", std::to_string(next));
