@@ -64,6 +64,9 @@ void derive_standalone(const lys_module* module, Schema::Details& details);
 /// Derives the table bindings and clears of a service. Errors name the node and what is wrong.
 [[nodiscard]] Result<> derive_bindings(const Schema::Details& details, ServiceModel& service);
 
+/// Derives the metrics of a service. Errors name the node and what is wrong.
+[[nodiscard]] Result<> derive_metrics(ServiceModel& service);
+
 /// NODE of docs/architecture.md, "The schema resource".
 [[nodiscard]] nlohmann::json describe(const Schema::Details& details, const lysc_node* node);
 

@@ -109,6 +109,7 @@ Result<ServiceModel> make_service(const lys_module* module, const Schema::Detail
   service.transparent = find_child(service.list, "", "ports") == nullptr;
   PCN_TRY(check_supported(service.list));
   PCN_TRY(derive_bindings(details, service));
+  PCN_TRY(derive_metrics(service));
   return service;
 }
 

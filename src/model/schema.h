@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "model/binding.h"
+#include "model/metric.h"
 
 struct ly_ctx;
 struct lysc_node;
@@ -47,6 +48,7 @@ struct ServiceModel {
   };
   std::vector<Clear> clears;
   std::vector<StateNode> states;    ///< outer nodes first
+  std::vector<Metric> metrics;      ///< in model order
   const lysc_node* list = nullptr;  ///< the top-level list
 };
 

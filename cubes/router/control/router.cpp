@@ -115,6 +115,7 @@ class Router : public control::Cube {
   }
 
   Result<Rows> state(const std::string& node) override {
+    if (node.empty()) return Rows{{{}, {{"route-count", std::to_string(route_count())}}}};
     if (node == "ports") return port_rows();
     if (node == "route") return route_rows();
     if (node == "arp-table") return neighbour_rows();
@@ -398,6 +399,14 @@ class Router : public control::Cube {
   std::string name_of(std::uint16_t port) const {
     const auto found = active_.find(port);
     return found == active_.end() ? std::string() : found->second.name;
+  }
+
+  /// What route_rows() has, of which there may be 100,000.
+  [[nodiscard]] std::size_t route_count() const {
+    const auto& local = routing_.local();
+    return routing_.size() + static_cast<std::size_t>(std::count_if(local.begin(), local.end(), [](const auto& entry) {
+             return entry.second.kind == ROUTE_CONNECTED;
+           }));
   }
 
   Rows route_rows() const {
