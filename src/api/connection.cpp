@@ -118,6 +118,23 @@ ssize_t Connection::write(const char* data, std::size_t size) {
   return static_cast<ssize_t>(size);
 }
 
+void Connection::send(EndlessBody& stream) {
+  for (;;) {
+    auto text = stream.next();
+    if (!text) return;
+    if (text->empty()) {
+      enter(Phase::streaming);
+      std::array<pollfd, 2> entries = {{{fd_.get(), POLLIN | POLLRDHUP, 0}, {stream.fd(), POLLIN, 0}}};
+      const int count = ::poll(entries.data(), entries.size(), static_cast<int>(limits_.stream_pause.count()));
+      if (interrupted_ || entries[0].revents != 0 || (count < 0 && errno != EINTR)) return;
+      if (count != 0) continue;
+      text = ": still here\n\n";
+    }
+    enter(Phase::replying, hurried_ ? hurried_timeout : limits_.reply_timeout);
+    if (write(text->data(), text->size()) < 0) return;
+  }
+}
+
 void Connection::drain() {
   ::shutdown(fd_.get(), SHUT_WR);
   while (fill()) {

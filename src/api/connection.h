@@ -3,7 +3,8 @@
 /// Why: httplib's own stream limits the wait for each byte, which a client that trickles bytes never exceeds. Here the
 /// whole request and the whole reply have one deadline each, and what is read is counted.
 /// Invariants: no call waits beyond the deadline of its phase; in the phase `handling` there is none, because the
-/// controller is at work and a transaction is never cut short. `since()` is when the phase began.
+/// controller is at work and a transaction is never cut short; in `streaming` the connection waits for events. `since()` is
+/// when the phase began.
 /// Threading: one thread reads and writes; any thread may ask for the phase and interrupt().
 /// Source: RFC 9112.
 #pragma once
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include "api/http.h"
 #include "base/fd.h"
 
 namespace polycube::api {
@@ -29,13 +31,14 @@ struct Limits {
   std::chrono::milliseconds receive_timeout{10'000};  ///< from connecting, or a request's first byte, to its last byte
   std::chrono::milliseconds idle_timeout{60'000};     ///< between two requests
   std::chrono::milliseconds reply_timeout{30'000};    ///< until the client has taken the reply
+  std::chrono::milliseconds stream_pause{15'000};     ///< after which a stream without events says that it lives
   std::chrono::milliseconds linger_timeout{2'000};    ///< for a client to stop sending what was refused
 };
 
 class Connection final : public httplib::Stream {
  public:
   using Clock = std::chrono::steady_clock;
-  enum class Phase { idle, receiving, handling, replying, closing };
+  enum class Phase { idle, receiving, handling, replying, streaming, closing };
 
   Connection(Fd fd, const Limits& limits);
 
@@ -46,6 +49,9 @@ class Connection final : public httplib::Stream {
   void enter(Phase phase, std::chrono::milliseconds timeout = {});
   [[nodiscard]] Phase phase() const { return phase_.load(); }
   [[nodiscard]] Clock::time_point since() const { return Clock::time_point(Clock::duration(since_.load())); }
+
+  /// Sends a body without an end until that ends, or the client goes, says something or does not take what is sent.
+  void send(EndlessBody& stream);
 
   /// Waits for a byte of the client until the deadline. False: none came, or the client has gone.
   [[nodiscard]] bool wait_readable();

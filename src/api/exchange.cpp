@@ -18,9 +18,10 @@ struct Exchange::Current {
   std::optional<HttpResponse> refusal{};  ///< decided before the body was read
   bool chunked = false;
   std::size_t length = 0;
-  bool unread = false;    ///< the body was not read to its end
-  bool answered = false;  ///< put() made the reply
-  std::size_t held = 0;   ///< bytes of the body that count in held_
+  bool unread = false;                       ///< the body was not read to its end
+  bool answered = false;                     ///< put() made the reply
+  std::shared_ptr<EndlessBody> stream = {};  ///< follows the header section of the reply
+  std::size_t held = 0;                      ///< bytes of the body that count in held_
 };
 
 thread_local Exchange::Current* Exchange::current_ = nullptr;
@@ -79,7 +80,8 @@ Exchange::Exchange(RequestHandler handler, const Limits& limits) : handler_(std:
     response.headers.erase("Accept-Ranges");
     response.headers.erase("Keep-Alive");
     // RFC 9110, 8.6: a 204 has no Content-Length, that of a 304 would be the length of the 200.
-    if (response.status == 204 || response.status == 304) response.headers.erase("Content-Length");
+    // The length of a stream is not known; it ends with the connection.
+    if (response.status == 204 || response.status == 304 || current_->stream) response.headers.erase("Content-Length");
   });
 }
 
@@ -95,6 +97,10 @@ void Exchange::serve(Connection& connection, bool tcp, const std::atomic<bool>& 
         process_request(connection, last, closed, [&](httplib::Request& request) { prepare(current, request); });
     current_ = nullptr;
     release(current);
+    if (current.stream) {
+      if (sound) connection.send(*current.stream);
+      return;
+    }
     if (current.unread) {
       connection.enter(Connection::Phase::closing, limits_.linger_timeout);
       connection.drain();
@@ -199,6 +205,9 @@ void Exchange::put(Current& current, httplib::Response& response, HttpResponse r
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) response.set_header(name, value);
   response.body = std::move(reply.body);
+  if (!reply.stream) return;
+  response.set_header("Connection", "close");
+  if (current.request.method != "HEAD") current.stream = std::move(reply.stream);
 }
 
 /// Refusals of httplib itself.

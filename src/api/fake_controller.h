@@ -33,8 +33,14 @@ class FakeController : public service::Controller {
   }
   std::string revision() const override { return on_revision(); }
   std::shared_ptr<const model::Schema> schema() const override { return schema_; }
+  Result<service::Metrics> metrics() override { return on_metrics(); }
+  Result<std::shared_ptr<service::Events::Subscription>> subscribe() override { return events.subscribe(); }
+  void end_subscriptions() override { events.close(); }
+
+  service::Events events;
 
   std::function<std::string()> on_revision = [] { return "r1"; };
+  std::function<Result<service::Metrics>()> on_metrics = [] { return service::Metrics(); };
 
   std::function<Result<service::ReadReply>(const std::string&, const model::ReadOptions&)> on_read =
       [](const auto&, const auto&) { return service::ReadReply{"{}", "r1"}; };

@@ -7,6 +7,7 @@
 /// Source: RFC 9110, RFC 9112.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,10 +26,21 @@ struct HttpRequest {
   std::string user = {};  ///< name of the user at the other end of a Unix socket; empty: unknown
 };
 
+/// A body without an end, such as that of events.
+class EndlessBody {
+ public:
+  virtual ~EndlessBody() = default;
+  /// Readable when next() has something.
+  [[nodiscard]] virtual int fd() const = 0;
+  /// What is to be sent now, empty when there is nothing; nullopt: it is over.
+  [[nodiscard]] virtual std::optional<std::string> next() = 0;
+};
+
 struct HttpResponse {
   int status = 200;
   Headers headers;
   std::string body;
+  std::shared_ptr<EndlessBody> stream = {};  ///< comes instead of the body, and ends with the connection
 };
 
 /// The value of a header; the values of one that is repeated are joined with ", " (RFC 9110, 5.3).

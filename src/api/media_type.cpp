@@ -90,6 +90,11 @@ std::optional<model::Format> body_format(const Headers& headers) {
   return std::nullopt;
 }
 
+double acceptance(const Headers& headers, std::string_view type) {
+  const auto accept = find_header(headers, "Accept");
+  return !accept || trim(*accept).empty() ? 1 : match(parse_accept(*accept), type).quality;
+}
+
 std::optional<MediaType> negotiate(const Headers& headers, model::Format fallback, std::optional<model::Format> only) {
   const auto accept = find_header(headers, "Accept");
   if (!accept || trim(*accept).empty())

@@ -31,4 +31,7 @@ inline constexpr const char* yang_xml = "application/yang-data+xml";
 [[nodiscard]] std::optional<MediaType> negotiate(const Headers& headers, model::Format fallback,
                                                  std::optional<model::Format> only = std::nullopt);
 
+/// How welcome a reply of this type is, by Accept: 0 (not at all) to 1; 1 without the header.
+[[nodiscard]] double acceptance(const Headers& headers, std::string_view type);
+
 }  // namespace polycube::api

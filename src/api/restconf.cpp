@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <exception>
 #include <map>
 
 #include "api/conditional.h"
 #include "api/documents.h"
 #include "api/entity_tag.h"
+#include "api/event_stream.h"
+#include "api/exposition.h"
 #include "base/log.h"
 
 namespace polycube::api {
@@ -18,8 +21,13 @@ namespace {
 constexpr std::string_view data_root = "/restconf/data";
 constexpr std::string_view operations_root = "/restconf/operations";
 constexpr std::string_view yang_root = "/restconf/yang/";
+constexpr std::string_view event_stream = "/restconf/streams/NETCONF";
+constexpr std::string_view metrics_path = "/metrics";
+constexpr std::string_view declared_metrics_path = "/polycube/v1/metrics";  // of the original
 constexpr const char* read_methods = "GET, HEAD, OPTIONS";
 constexpr const char* invoke_methods = "POST, OPTIONS";
+
+constexpr const char* event_stream_type = "text/event-stream";
 
 const MediaType json_type{yang_json, model::Format::json};
 
@@ -146,6 +154,7 @@ bool is_allowed(const char* allowed, const std::string& method) {
 }  // namespace
 
 HttpResponse Restconf::handle(const HttpRequest& request) const {
+  const auto begin = std::chrono::steady_clock::now();
   auto type = json_type;
   HttpResponse response;
   const bool reading = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
@@ -177,6 +186,7 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
     response = error_response(failure, reading, json_type, nullptr);
   }
   response.headers.emplace_back("Cache-Control", "no-cache");
+  activity_.answered(request.method, response.status, std::chrono::steady_clock::now() - begin);
   log::debug("{} {} {} {} bytes", loggable(request.method), loggable(request.target), response.status,
              response.body.size());
   return response;
@@ -203,13 +213,16 @@ Restconf::Reply Restconf::document(const Context& context) const {
   const auto& method = context.request.method;
   const bool restconf = path == "/restconf" || path == "/restconf/yang-library-version" || path == operations_root;
   const bool source = path.starts_with(yang_root) && path.ends_with(".yang");
-  if (!restconf && !source && path != "/.well-known/host-meta" && path != "/polycube/schema") {
+  const bool watched = path == metrics_path || path == declared_metrics_path || path == event_stream;
+  if (!restconf && !source && !watched && path != "/.well-known/host-meta" && path != "/polycube/schema") {
     return tl::unexpected<Failure>(not_found(path));
   }
   if (method == "OPTIONS") return options_response(read_methods);
   if (!context.reading()) return tl::unexpected<Failure>(method_not_allowed(method, read_methods));
+  if (path == event_stream) return events(context);
   PCN_TRY(refuse_query(context.target));
 
+  if (watched) return metrics(context);
   if (path == "/.well-known/host-meta") return document_response("application/xrd+xml", host_meta());
   if (path == "/polycube/schema") return schema_resource(context);
   if (source) {
@@ -331,6 +344,38 @@ Restconf::Reply Restconf::invoke(const Context& context, const std::string& path
                               : controller_.invoke_action(path, request.body, type.format, {request.user, {}}));
   if (output.empty()) return HttpResponse{204, {}, {}};
   return document_response(type.name, std::move(output));
+}
+
+Restconf::Reply Restconf::metrics(const Context& context) const {
+  PCN_ASSIGN(service::Metrics metrics, controller_.metrics());
+  if (context.target.path == declared_metrics_path)
+    return document_response(prometheus_type, print_declared_metrics(metrics));
+  activity_.add_to(metrics);
+  const Exposition format = choose_exposition(context.request.headers);
+  return document_response(format == Exposition::openmetrics ? openmetrics_type : prometheus_type,
+                           print_metrics(metrics, format));
+}
+
+Restconf::Reply Restconf::events(const Context& context) const {
+  if (!context.target.query.empty())
+    return tl::unexpected<Failure>(
+        Error{ErrorCode::operation_not_supported,
+              fmt::format("the query parameter '{}' is not available: a stream has all events from now on",
+                          context.target.query.front().first),
+              {},
+              {}});
+  if (acceptance(context.request.headers, event_stream_type) <= 0)
+    return tl::unexpected<Failure>(Failure(
+        Error{ErrorCode::invalid_value, fmt::format("the events come as {} only", event_stream_type), {}, {}}, 406));
+  HttpResponse response{200, {{"Content-Type", event_stream_type}}, {}};
+  if (context.request.method == "HEAD") return response;
+  auto events = controller_.subscribe();
+  if (!events) {
+    const int busy = events.error().code == ErrorCode::limit_exceeded ? 503 : 0;
+    return tl::unexpected<Failure>(Failure(std::move(events).error(), busy));
+  }
+  response.stream = std::make_shared<EventStream>(std::move(*events));
+  return response;
 }
 
 Restconf::Reply Restconf::schema_resource(const Context& context) const {

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "api/activity.h"
 #include "api/errors.h"
 #include "api/http.h"
 #include "api/target.h"
@@ -24,6 +25,8 @@ class Restconf {
   explicit Restconf(service::Controller& controller) : controller_(controller) {}
 
   [[nodiscard]] HttpResponse handle(const HttpRequest& request) const;
+
+  [[nodiscard]] Activity& activity() { return activity_; }
 
  private:
   using Reply = tl::expected<HttpResponse, Failure>;
@@ -48,6 +51,8 @@ class Restconf {
   [[nodiscard]] Reply invoke(const Context& context, const std::string& path, bool rpc) const;
 
   [[nodiscard]] Reply schema_resource(const Context& context) const;
+  [[nodiscard]] Reply metrics(const Context& context) const;
+  [[nodiscard]] Reply events(const Context& context) const;
 
   /// The text of the schema resource, made once for each schema: it is asked for at every start of the CLI.
   struct SchemaText {
@@ -58,6 +63,7 @@ class Restconf {
   [[nodiscard]] std::shared_ptr<const SchemaText> schema_text(const std::shared_ptr<const model::Schema>& schema) const;
 
   service::Controller& controller_;
+  mutable Activity activity_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const SchemaText> schema_text_;
 };

@@ -615,5 +615,72 @@ TEST_F(RestconfTest, TransportErrorsFollowAccept) {
   EXPECT_THAT(response.body, HasSubstr("<error-tag>too-big</error-tag>"));
 }
 
+// ---- metrics and events ----------------------------------------------------------------------------------------------
+
+TEST_F(RestconfTest, MetricsInTheFormatThatIsAskedFor) {
+  controller_.on_metrics = [] {
+    service::Metrics metrics;
+    metrics.family("polycube_a", service::MetricFamily::Type::counter, "Help.", "a").add({{"cube", "c"}}, 1);
+    return metrics;
+  };
+  const auto plain = get("/metrics");
+  EXPECT_EQ(header(plain, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(plain.body, HasSubstr("polycube_a_total{cube=\"c\"} 1\n"));
+  const auto open = get("/metrics", {{"Accept", "application/openmetrics-text; version=1.0.0"}});
+  EXPECT_EQ(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  EXPECT_TRUE(open.body.ends_with("# EOF\n"));
+  EXPECT_THAT(get("/polycube/v1/metrics").body, HasSubstr("a{cubeName=\"c\"} 1\n"));
+  expect_error(ask("POST", "/metrics"), 405, "operation-not-supported");
+  expect_error(get("/metrics?x=y"), 400, "invalid-value");
+  controller_.on_metrics = [] { return fail(ErrorCode::system, "no table"); };
+  expect_error(get("/metrics"), 500, "operation-failed");
+}
+
+TEST_F(RestconfTest, RequestsAreCountedButNotByWhatClientsMakeUp) {
+  get("/restconf");
+  get("/nothing");
+  ask("BREW", "/restconf");
+  const auto body = get("/metrics").body;
+  EXPECT_THAT(body, HasSubstr("polycube_api_requests_total{method=\"GET\",code=\"2xx\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("polycube_api_requests_total{method=\"GET\",code=\"4xx\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("polycube_api_requests_total{method=\"other\",code=\"4xx\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("polycube_api_request_duration_seconds_count 3\n"));
+}
+
+TEST_F(RestconfTest, EventsAreAStream) {
+  const std::string path = "/restconf/streams/NETCONF";
+  auto response = get(path, {{"Accept", "text/event-stream"}});
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(header(response, "Content-Type"), "text/event-stream");
+  ASSERT_NE(response.stream, nullptr);
+  EXPECT_THAT(response.stream->next().value(), testing::StartsWith(":"));
+  EXPECT_EQ(response.stream->next(), "");
+  controller_.events.publish({"fault", {{"kind", "table-full"}, {"subject", "a\"b"}}});
+  const auto message = response.stream->next().value();
+  ASSERT_TRUE(message.starts_with("data: ") && message.ends_with("}\n\n")) << message;
+  const auto notification = json::parse(message.substr(6)).at("ietf-restconf:notification");
+  EXPECT_EQ(notification.at("polycube:fault").at("subject"), "a\"b");
+  EXPECT_THAT(notification.at("eventTime").get<std::string>(), testing::EndsWith("Z"));
+  controller_.events.close();
+  EXPECT_THAT(response.stream->next().value(), HasSubstr("stops"));
+  EXPECT_EQ(response.stream->next(), std::nullopt);
+  expect_error(get(path), 500, "operation-failed");
+}
+
+TEST_F(RestconfTest, StreamsThatCannotBe) {
+  const std::string path = "/restconf/streams/NETCONF";
+  expect_error(get(path + "?filter=x"), 501, "operation-not-supported");
+  expect_error(get(path + "?start-time=2026-01-01T00:00:00Z"), 501, "operation-not-supported");
+  EXPECT_EQ(get(path, {{"Accept", "application/json"}}).status, 406);
+  expect_error(ask("POST", path), 405, "operation-not-supported");
+  expect_error(get("/restconf/streams/other"), 404, "invalid-value");
+  EXPECT_EQ(ask("HEAD", path).stream, nullptr);
+  std::vector<HttpResponse> all;
+  for (std::size_t i = 0; i < service::Events::max_subscribers; i++) all.push_back(get(path));
+  expect_error(get(path), 503, "too-big");
+  all.clear();
+  EXPECT_EQ(get(path).status, 200);
+}
+
 }  // namespace
 }  // namespace polycube::api

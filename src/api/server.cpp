@@ -121,7 +121,9 @@ void Server::admit(Fd fd, bool tcp) {
   auto& session = sessions_.emplace_back(std::move(fd), options_.limits, tcp);
   try {
     session.thread = std::thread([this, &session] {
+      if (options_.activity != nullptr) options_.activity->connected();
       exchange_.serve(session.connection, session.tcp, stopping_);
+      if (options_.activity != nullptr) options_.activity->disconnected();
       session.connection.interrupt();  // the client sees the end now, not when the descriptor is closed
       session.done = true;
       wake();
@@ -136,7 +138,11 @@ void Server::admit(Fd fd, bool tcp) {
 bool Server::make_room() {
   Session* longest = nullptr;
   for (auto& session : sessions_) {
-    if (session.evicted || session.done || session.connection.phase() == Connection::Phase::handling) continue;
+    const auto phase = session.connection.phase();
+    // Streams wait for events, not for their clients, and are few.
+    if (session.evicted || session.done || phase == Connection::Phase::handling ||
+        phase == Connection::Phase::streaming)
+      continue;
     if (longest == nullptr || session.connection.since() < longest->connection.since()) longest = &session;
   }
   if (longest == nullptr) return false;

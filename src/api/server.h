@@ -16,6 +16,7 @@
 #include <optional>
 #include <thread>
 
+#include "api/activity.h"
 #include "api/exchange.h"
 #include "api/listener.h"
 #include "base/result.h"
@@ -26,6 +27,7 @@ struct ServerOptions {
   std::filesystem::path socket;   ///< of the Unix socket
   std::optional<TcpAddress> tcp;  ///< loopback address for a second listener
   Limits limits;
+  Activity* activity = nullptr;  ///< counts connections; outlives the server
 };
 
 class Server {

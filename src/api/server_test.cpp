@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "api/event_stream.h"
 #include "api/test_client.h"
 
 namespace polycube::api {
@@ -597,6 +598,113 @@ TEST_F(ServerTest, ManyParallelClientsAreAllAnswered) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(answered, 1000);
+}
+
+// ---- streams ---------------------------------------------------------------------------------------------------------
+
+class StreamTest : public ServerTest {
+ protected:
+  void start_streams() {
+    start([this](const HttpRequest& request) {
+      if (request.target != "/events") return HttpResponse{200, {}, "ok"};
+      HttpResponse response{200, {{"Content-Type", "text/event-stream"}}, {}};
+      response.stream = std::make_shared<EventStream>(*events_.subscribe());
+      return response;
+    });
+  }
+  static std::string read_until(TestClient& client, const std::string& what) {
+    std::string text;
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (text.find(what) == std::string::npos && std::chrono::steady_clock::now() < deadline) {
+      std::array<char, 4096> buffer;
+      pollfd entry{client.fd(), POLLIN, 0};
+      if (::poll(&entry, 1, 1000) <= 0) continue;
+      const auto count = ::recv(client.fd(), buffer.data(), buffer.size(), 0);
+      if (count <= 0) break;
+      text.append(buffer.data(), static_cast<std::size_t>(count));
+    }
+    return text;
+  }
+  static constexpr std::string_view follow = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+  service::Events events_;
+};
+
+TEST_F(StreamTest, EventsComeAsTheyHappen) {
+  start_streams();
+  auto follower = client();
+  follower.send(follow);
+  const auto head = read_until(follower, ": events");
+  EXPECT_THAT(head, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(head, Not(HasSubstr("Content-Length")));
+  events_.publish({"one", {}});
+  EXPECT_THAT(read_until(follower, "polycube:one"), HasSubstr("data: {"));
+  EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(StreamTest, AStreamWithoutEventsSaysThatItLives) {
+  options_.limits.stream_pause = 50ms;
+  start_streams();
+  auto follower = client();
+  follower.send(follow);
+  EXPECT_THAT(read_until(follower, ": still here\n\n: still here"), HasSubstr("still"));
+}
+
+TEST_F(StreamTest, WhoGoesLeavesNothing) {
+  start_streams();
+  {
+    auto follower = client();
+    follower.send(follow);
+    read_until(follower, ": events");
+    EXPECT_TRUE(events_.watched());
+  }
+  for (int i = 0; i < 2000 && events_.watched(); i++) std::this_thread::sleep_for(10ms);
+  EXPECT_FALSE(events_.watched());
+}
+
+TEST_F(StreamTest, WhoDoesNotReadHoldsUpNobodyAndIsCutOff) {
+  options_.limits.reply_timeout = 500ms;
+  start_streams();
+  auto follower = client();
+  follower.send(follow);
+  read_until(follower, ": events");
+  const std::string text(4096, 'x');
+  for (int i = 0; i < 2000; i++) events_.publish({"much", {{"text", text}}});
+  EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 200"));
+  for (int i = 0; i < 2000 && events_.watched(); i++) std::this_thread::sleep_for(10ms);
+  EXPECT_FALSE(events_.watched());
+}
+
+TEST_F(StreamTest, WhoIsTooSlowIsToldSo) {
+  start_streams();
+  auto follower = client();
+  follower.send(follow);
+  read_until(follower, ": events");
+  const std::string text(4096, 'x');
+  for (int i = 0; i < 2000; i++) events_.publish({"much", {{"text", text}}});
+  EXPECT_THAT(read_until(follower, "cut off"), HasSubstr("connect again"));
+}
+
+TEST_F(StreamTest, StopEndsThemAtOnce) {
+  start_streams();
+  auto follower = client();
+  follower.send(follow);
+  read_until(follower, ": events");
+  server_->stop();
+  EXPECT_TRUE(follower.closes());
+  EXPECT_FALSE(events_.watched());
+}
+
+TEST_F(StreamTest, StreamsMakeNoRoomForOthers) {
+  options_.limits.connections = 3;
+  start_streams();
+  auto follower = client();
+  follower.send(follow);
+  read_until(follower, ": events");
+  std::list<TestClient> others;  // they stay, so that room has to be made
+  for (int i = 0; i < 5; i++) EXPECT_THAT(others.emplace_back(client()).ask(get), StartsWith("HTTP/1.1 200"));
+  events_.publish({"one", {}});
+  EXPECT_THAT(read_until(follower, "polycube:one"), HasSubstr("data: {"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "cli/help.h"
 #include "cli/input.h"
 #include "cli/reply.h"
+#include "cli/status_view.h"
 #include "cli/topology_view.h"
 #include "cli/trace_view.h"
 #include "cli/values.h"
@@ -70,6 +71,9 @@ class Run {
     if (first == "save") return save(line);
     if (first == "history") return history(line);
     if (first == "trace") return trace(line);
+    if (first == "metrics") return metrics(line);
+    if (first == "status") return status(line);
+    if (first == "events") return events(line);
     return command(line);
   }
 
@@ -354,6 +358,49 @@ class Run {
   static std::string traced(const Json& packet, const Options& options) {
     if (options.format == Format::json) return packet.dump() + "\n";
     return options.format == Format::yaml ? "---\n" + render(packet, options) : draw_path(packet);
+  }
+
+  Step_<std::string> metrics(const CommandLine& line) {
+    if (line.verb != Verb::show || line.words.size() > 1 || line.options.format != Format::text || line.options.tabular)
+      return Stop(failed(exit_syntax, "Bad syntax, usage: metrics [show]; they have one form, that of Prometheus\n"));
+    return send({"GET", "/metrics", {}});
+  }
+
+  Step_<std::string> status(const CommandLine& line) {
+    if (line.verb != Verb::show || line.words.size() > 1)
+      return Stop(failed(exit_syntax, "Bad syntax, usage: status [show] [-json|-yaml]\n"));
+    PCN_STEP(auto value, read_own("status", {}, verbose()));
+    PCN_STEP(const auto versions, read_own("version", {}, verbose()));
+    const auto version = versions.is_object() ? versions.value("polycubed", "unknown") : "unknown";
+    const bool faulty = is_faulty(value);
+    std::string text;
+    if (line.options.format == Format::text && !line.options.tabular) {
+      text = status_text(value, version, around_.now());
+    } else {
+      value["version"] = version;
+      text = render(std::move(value), line.options);
+    }
+    if (faulty) return Stop(Outcome{exit_faulty, std::move(text), {}});
+    return text;
+  }
+
+  /// Ends when the daemon ends it, which is a failure.
+  Step_<std::string> events(const CommandLine& line) {
+    if (line.verb != Verb::show || line.words.size() > 1 || line.options.format == Format::yaml || line.options.tabular)
+      return Stop(failed(exit_syntax, "Bad syntax, usage: events [show] [-json]\n"));
+    EventReader reader;
+    const auto take = [&](std::string_view bytes) {
+      for (const auto& message : reader.read(bytes)) {
+        const auto json = Json::parse(message, nullptr, false);
+        if (line.options.format == Format::json)
+          around_.print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+        else if (json.is_object() && !json.empty())
+          around_.print(event_text(json.front()));
+      }
+    };
+    PCN_STEP(const auto reply, step(transport_.follow("/restconf/streams/NETCONF", take)));
+    if (reply.status != 200) return Stop(refused(reply));
+    return Stop(failed(exit_transport, "The daemon has ended the stream: " + reader.comment() + "\n"));
   }
 
   static Options verbose() {

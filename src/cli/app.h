@@ -17,6 +17,7 @@ namespace polycube::cli {
 enum ExitCode : int {
   exit_success = 0,
   exit_transport = 1,  ///< the daemon cannot be reached, or the settings cannot be read
+  exit_faulty = 1,     ///< of `status`: something is wrong
   exit_refused = 2,    ///< the daemon, or the model on its behalf, refused
   exit_syntax = 3,     ///< the command line or the document on standard input is malformed
 };
@@ -24,7 +25,7 @@ enum ExitCode : int {
 struct Outcome {
   int code = exit_success;
   std::string text;   ///< what was asked for
-  std::string error;  ///< why it is not there; empty exactly when the code is exit_success
+  std::string error;  ///< why it is not there; empty when the code is exit_success or exit_faulty
 };
 
 /// What the run sees of its surroundings.
@@ -39,6 +40,7 @@ struct Surroundings {
   std::function<void(double seconds)> sleep;    ///< between the two reads of a rate
   std::function<void(std::string_view)> print;  ///< at once, of commands that follow what happens
   std::function<bool()> interrupted;            ///< whether these are to end
+  std::function<double()> now;                  ///< seconds in Unix time
 };
 
 [[nodiscard]] Outcome run(const std::vector<std::string>& arguments, Transport& transport, const Surroundings& around);

@@ -30,12 +30,7 @@ class HttpTransport : public Transport {
   }
 
   Result<Reply> send(const Request& request) override {
-    httplib::Request message;
-    message.method = request.method;
-    message.path = request.path;
-    // httplib sends no Host for a Unix socket's path that a server would accept.
-    message.headers = {{"Accept", std::string(media_type) + ", application/json"},
-                       {"Host", endpoint_.socket.empty() ? authority() : "localhost"}};
+    auto message = message_for(request.method, request.path, std::string(media_type) + ", application/json");
     if (!request.body.empty() || request.method == "POST" || request.method == "PATCH") {
       message.headers.emplace("Content-Type", media_type);
       message.body = request.body;
@@ -48,7 +43,37 @@ class HttpTransport : public Transport {
     return Reply{result->status, result->reason, result->body};
   }
 
+  Result<Reply> follow(const std::string& path, const Take& take) override {
+    auto message = message_for("GET", path, std::string("text/event-stream, ") + media_type + ";q=0.1");
+    int status = 0;
+    std::string refusal;
+    message.response_handler = [&](const httplib::Response& response) {
+      status = response.status;
+      return true;
+    };
+    message.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+      if (status == 200)
+        take({data, size});
+      else
+        refusal.append(data, size);
+      return true;
+    };
+    const auto result = client_->send(message);
+    if (!result) return failure(result.error());
+    return Reply{result->status, result->reason, refusal};
+  }
+
  private:
+  [[nodiscard]] httplib::Request message_for(const std::string& method, const std::string& path,
+                                             const std::string& accept) const {
+    httplib::Request message;
+    message.method = method;
+    message.path = path;
+    // httplib sends no Host for a Unix socket's path that a server would accept.
+    message.headers = {{"Accept", accept}, {"Host", endpoint_.socket.empty() ? authority() : "localhost"}};
+    return message;
+  }
+
   static std::unique_ptr<httplib::Client> make_client(const Settings& settings, const Endpoint& endpoint) {
     if (!endpoint.socket.empty()) return std::make_unique<httplib::Client>(endpoint.socket.string(), 80);
     if (!endpoint.tls) return std::make_unique<httplib::Client>(endpoint.host, endpoint.port);

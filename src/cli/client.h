@@ -4,6 +4,7 @@
 /// Threading: one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,10 @@ class Transport {
  public:
   virtual ~Transport() = default;
   [[nodiscard]] virtual Result<Reply> send(const Request& request) = 0;
+  /// The same for a reply that does not end: what comes of it is given to `take`. Returns when the daemon ends it; the body is
+  /// that of a refusal only.
+  using Take = std::function<void(std::string_view)>;
+  [[nodiscard]] virtual Result<Reply> follow(const std::string& path, const Take& take) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Transport> connect_http(const Settings& settings, const Endpoint& endpoint);

@@ -226,8 +226,9 @@ std::string_view to_string(Verb verb) {
 
 bool shows_by_default(const std::vector<std::string>& words) {
   if (words.empty()) return false;
-  const bool only_shown =
-      words[0] == "netdevs" || words[0] == "topology" || words[0] == "services" || words[0] == "history";
+  const bool only_shown = words[0] == "netdevs" || words[0] == "topology" || words[0] == "services" ||
+                          words[0] == "history" || words[0] == "metrics" || words[0] == "status" ||
+                          words[0] == "events";
   return only_shown || (words.size() == 1 && (words[0] == "cubes" || words[0] == "version"));
 }
 

@@ -27,7 +27,7 @@ struct Offers {
   std::string example;            ///< a full command line
 };
 
-constexpr std::array<std::array<const char*, 3>, 15> own_words{{
+constexpr std::array<std::array<const char*, 3>, 18> own_words{{
     {"connect", "command", "Connect two ports, or a port and a network device"},
     {"disconnect", "command", "Disconnect what connect joined"},
     {"attach", "command", "Attach a transparent cube to a port or a network device"},
@@ -43,6 +43,9 @@ constexpr std::array<std::array<const char*, 3>, 15> own_words{{
     {"history", "command", "Show what was changed when by whom"},
     {"rollback", "command", "Take back the last changes"},
     {"trace", "command", "Follow live packets hop by hop"},
+    {"status", "command", "Show at a glance what is wrong, and what to do"},
+    {"events", "command", "Follow changes, ports that go up and down, and faults"},
+    {"metrics", "command", "Show what there is to watch, as Prometheus reads it"},
 }};
 
 constexpr const char* flags =
@@ -319,6 +322,16 @@ Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
         "Each packet is shown when nothing happened to it for 0.2 s. At most 32 are followed at a time; how many "
         "passed\n"
         "meanwhile is said at the end. -json prints a line for each packet, -yaml a document.\n\n");
+  if (word == "status")
+    return std::string(
+        "\nstatus [show]               what is wrong, and what to do about it; exit code 0 when all is well, else 1\n"
+        "status show -json|-yaml     the same as a document\n\n");
+  if (word == "events")
+    return std::string(
+        "\nevents [show]         changes of the configuration, ports that go up and down, and faults, as they happen\n"
+        "events show -json     the same, a JSON object a line\n\n");
+  if (word == "metrics")
+    return std::string("\nmetrics [show]    counters and gauges, in the text format of Prometheus\n\n");
   if (word == "netdevs") return std::string("\nnetdevs show [name]    the network devices of the host, or one\n\n");
   return std::string(no_help);
 }
@@ -400,7 +413,7 @@ std::vector<std::string> complete_root(const Schema& schema, const CommandLine& 
     for (const auto& own : own_words) words.emplace_back(own[0]);
     words.insert(words.end(), {"version", "add", "set", "show", "del"});
   } else if (line.verb == Verb::show) {
-    words.insert(words.end(), {"cubes", "services", "topology", "netdevs", "version"});
+    words.insert(words.end(), {"cubes", "services", "topology", "netdevs", "version", "status", "events", "metrics"});
   }
   return words;
 }

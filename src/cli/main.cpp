@@ -59,11 +59,15 @@ cli::Surroundings surroundings(bool expert) {
   around.expert = expert;
   around.version = POLYCUBE_VERSION;
   around.read_input = [](bool required) { return cli::read_input(STDIN_FILENO, required); };
-  around.sleep = [](double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); };
   around.print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    // Nobody reads any more (`polycubectl events | head`).
+    if (std::fflush(stdout) != 0) std::exit(cli::exit_transport);
   };
+  around.now = [] {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  };
+  around.sleep = [](double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); };
   around.interrupted = interrupted;
   return around;
 }

@@ -93,7 +93,8 @@ Result<> run(Options options) {
   if (!options.listen.empty()) {
     PCN_ASSIGN(server_options.tcp, api::parse_tcp_address(options.listen));
   }
-  const api::Restconf restconf(*controller);
+  api::Restconf restconf(*controller);
+  server_options.activity = &restconf.activity();
   api::Server server([&](const api::HttpRequest& request) { return restconf.handle(request); }, server_options);
   PCN_TRY(server.start());
   log::info("polycubed {} is ready on {}", POLYCUBE_VERSION, options.socket.string());
@@ -106,6 +107,7 @@ Result<> run(Options options) {
   sigwait(&signals, &signal_number);
   log::info("stopping: {}", strsignal(signal_number));
   notify_stopping(leave_running ? "stopping; the data path stays" : "stopping, and the data path with it");
+  controller->end_subscriptions();
   server.stop();
   return {};
 }

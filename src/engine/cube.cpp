@@ -123,6 +123,20 @@ Result<MapAccess> Cube::map(const std::string& table, const MicrocubeId& program
   return fail(ErrorCode::data_missing, "table {} does not exist", table);
 }
 
+std::map<std::string, MapAccess> Cube::tables() const {
+  std::map<std::string, MapAccess> found;
+  const std::shared_lock lock(tables_mutex_);
+  for (const auto& [id, microcube] : microcubes_) {
+    for (const auto& [name, use] : microcube.tables) {
+      if (is_section(name)) continue;
+      const auto [known, fresh] = found.emplace(name, MapAccess{use->table()});
+      if (!fresh && known->second.table != use->table())
+        found.emplace(fmt::format("{} of {}", name, to_string(id)), MapAccess{use->table()});
+    }
+  }
+  return found;
+}
+
 std::vector<std::string> Cube::rings() const {
   std::vector<std::string> names;
   const std::shared_lock lock(tables_mutex_);

@@ -176,6 +176,8 @@ class Cube {
   /// Any table of an author's that this program has, bound or not; by the master also those that all of the cube share.
   /// Errors: data_missing.
   [[nodiscard]] Result<MapAccess> map(const std::string& table, const MicrocubeId& program = {}) const;
+  /// Those of all its programs; a slave's own that has the name of another's is called "NAME of PROGRAM".
+  [[nodiscard]] std::map<std::string, MapAccess> tables() const;
   /// The ring buffers that the master declares.
   [[nodiscard]] std::vector<std::string> rings() const;
   /// The device map of an XDP cube that floods, whose element is the injector, else null.

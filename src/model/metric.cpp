@@ -2,7 +2,7 @@
 #include "model/metric.h"
 
 #include <algorithm>
-#include <set>
+#include <cstdlib>
 
 #include "model/data_tree.h"
 #include "model/details.h"

@@ -56,6 +56,7 @@ class FakeRegistry : public service::ServiceRegistry {
     source_.set_value(std::move(source));
     return {};
   }
+  void service_lost(const std::string&, const std::string&) override {}
   std::shared_ptr<service::ControlSource> source() { return source_.get_future().get(); }
   std::vector<std::string> offers;
 

@@ -214,7 +214,9 @@ void Session::run(Stream& stream) {
   writer.join();
   watch.join();
   attaching_ = std::jthread();
-  if (attached_) log::warn("service {} is detached: {}", service_, outbox_.reason());
+  if (!attached_) return;
+  log::warn("service {} is detached: {}", service_, outbox_.reason());
+  registry_.service_lost(service_, outbox_.reason());
 }
 
 void Session::handle(const pb::FromService& message) {

@@ -146,6 +146,7 @@ void ControlPlane::deliver(const std::string& ring, std::span<const std::byte> r
 void ControlPlane::deliver(const engine::PacketIn& in) {
   const std::string port = host_->port_name(in.port);
   if (port.empty()) return;  // of a port that went away after the packet came
+  delivered_++;
   notify("packet_in", [&] {
     cube_->packet_in({.port = port,
                       .port_index = in.port,

@@ -6,6 +6,7 @@
 /// What it calls runs on the caller's thread or the slow path's, which waits for no cube whose function runs elsewhere.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,10 @@ class ControlPlane {
   [[nodiscard]] Result<control::Leaves> action(const std::string& path, const std::vector<std::string>& keys,
                                                const control::Leaves& input);
   [[nodiscard]] Result<control::Rows> state(const std::string& node);
+  /// Packets that it was given.
+  [[nodiscard]] std::uint64_t delivered() const { return delivered_; }
+  /// It takes the place of another.
+  void count_on(const ControlPlane& before) { delivered_ += before.delivered(); }
 
   /// Ports and log level from now on, without telling the cube. Returns those before.
   CubeView show(CubeView view);
@@ -65,7 +70,8 @@ class ControlPlane {
   std::unique_ptr<CubeHost> host_;
   std::unique_ptr<control::Cube> cube_;
   const Paced* paced_ = nullptr;  ///< the cube, if it is that
-  topology::Cube described_;      ///< that of the last follow()
+  std::atomic<std::uint64_t> delivered_ = 0;
+  topology::Cube described_;  ///< that of the last follow()
   topology::CubeWires wires_;
   std::map<std::string, control::Port> told_;  ///< ports as the cube was told last
   std::vector<engine::SlowPath::Subscription> records_;

@@ -118,7 +118,11 @@ Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cu
   }
   undo.keep();
   for (const auto& [name, plane] : fresh) plane->drop_inherited_programs();
-  for (auto& [name, plane] : fresh) planes_[name] = std::move(plane);  // those before end: a cube's ring has one reader
+  for (auto& [name, plane] : fresh) {
+    auto& known = planes_[name];
+    if (known != nullptr) plane->count_on(*known);
+    known = std::move(plane);  // the one before ends: a cube's ring has one reader
+  }
   follow(now);
   for (const auto& [id, tree] : cubes)
     if (auto started = planes_.at(id.name)->start(engine); !started)

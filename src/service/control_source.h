@@ -78,6 +78,8 @@ class ServiceRegistry {
   /// their whole configuration is new. Errors: data_exists (the name is taken), in_use (its cubes were made from another
   /// model or other objects), invalid_value, those of the model and the objects, and those of `source`.
   [[nodiscard]] virtual Result<> attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) = 0;
+  /// The process of one that was attached is gone.
+  virtual void service_lost(const std::string& service, const std::string& reason) = 0;
 };
 
 }  // namespace polycube::service

@@ -11,6 +11,8 @@
 
 #include "base/result.h"
 #include "model/datastore.h"
+#include "service/events.h"
+#include "service/metrics.h"
 
 namespace polycube::service {
 
@@ -53,6 +55,14 @@ class Controller {
   [[nodiscard]] virtual std::string revision() const = 0;
 
   [[nodiscard]] virtual std::shared_ptr<const model::Schema> schema() const = 0;
+
+  /// The events from now on. Errors: limit_exceeded, system.
+  [[nodiscard]] virtual Result<std::shared_ptr<Events::Subscription>> subscribe() = 0;
+  /// Ends all subscriptions, before the daemon stops.
+  virtual void end_subscriptions() = 0;
+
+  /// What there is to watch now.
+  [[nodiscard]] virtual Result<Metrics> metrics() = 0;
 };
 
 }  // namespace polycube::service

@@ -107,9 +107,10 @@ std::string LocalController::revision() const {
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
 
 bool is_command_word(const std::string& name) {
-  static const std::set<std::string> words = {
-      "add",   "set",     "show",    "del",   "connect", "disconnect", "attach", "detach",  "topology", "services",
-      "cubes", "netdevs", "version", "apply", "diff",    "load",       "save",   "history", "rollback", "trace"};
+  static const std::set<std::string> words = {"add",      "set",     "show",     "del",      "connect", "disconnect",
+                                              "attach",   "detach",  "topology", "services", "cubes",   "netdevs",
+                                              "version",  "apply",   "diff",     "load",     "save",    "history",
+                                              "rollback", "metrics", "status",   "events",  "trace"};
   return words.contains(name);
 }
 
@@ -235,6 +236,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
     for (const engine::TableAccess& list : cleared.lists) PCN_TRY(list.clear());
     return {};
   }
+  const auto begin = std::chrono::steady_clock::now();
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
   PCN_ASSIGN(topology::Topology after, topology_of(candidate, settings));
@@ -260,6 +262,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   transaction.interrupted = settings.interrupted;
   control.begin();
   if (auto done = engine_->apply(transaction); !done) {
+    if (!restoring) commits_.failed++;
     if (store_ && !restoring && !transaction.tables.empty()) store_->forget_intent();
     (void)devices_->refresh();  // one that was made meanwhile is gone again
     return done;
@@ -270,6 +273,11 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
   control.finish({topology_, wiring_, all_devices, port_leaves()});
   revision_++;
+  if (!restoring) commits_.done(begin);
+  for (const auto& [id, change] : candidate.changes)
+    std::erase_if(unrestored_, [&](const Unrestored& known) { return change.after && known.cube.name == id.name; });
+  announce_commit();
+  announce_ports();
   for (const auto& [id, change] : candidate.changes)
     log::info("cube {} ({}) {}", id.name, id.service,
               restoring        ? "restored"
@@ -461,24 +469,32 @@ void LocalController::follow_devices() {
     devices.emplace(name, device);
     if (auto done = rewire(); !done) {
       Refusal& refusal = refused_devices_[device.index];
-      if (refusal.why != done.error().message) log::error("device {} cannot be wired: {}", name, done.error().message);
+      if (refusal.why != done.error().message) {
+        log::error("device {} cannot be wired: {}", name, done.error().message);
+        report(Fault::raised, "device-refused", name, done.error().message);
+      }
       refusal = {device, done.error().message};
       devices.erase(name);
     } else {
-      refused_devices_.erase(device.index);
+      if (refused_devices_.erase(device.index) > 0) report(Fault::cleared, "device-refused", name, "it is used");
     }
   }
   control_planes_.follow({topology_, wiring_, all, port_leaves()});
+  announce_ports();
 }
 
 void LocalController::run_sweeper(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any wakeup;
   std::unique_lock lock(mutex);
+  constexpr unsigned rounds_per_count = 10;
+  unsigned rounds = 0;
   while (!stop.stop_requested()) {
     wakeup.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
-    if (!stop.stop_requested()) survive("removing old table entries", [&] { expire_entries(); });
-    if (!stop.stop_requested()) survive("ending a trace", [&] { end_abandoned_trace(); });
+    if (stop.stop_requested()) return;
+    survive("removing old table entries", [&] { expire_entries(); });
+    if (++rounds % rounds_per_count == 0) survive("counting table entries", [&] { refresh_fills(); });
+    survive("ending a trace", [&] { end_abandoned_trace(); });
   }
 }
 

@@ -9,8 +9,10 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <thread>
 
@@ -59,7 +61,12 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] std::string revision() const override;
   [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return schema_.load(); }
 
+  [[nodiscard]] Result<Metrics> metrics() override;
+  [[nodiscard]] Result<std::shared_ptr<Events::Subscription>> subscribe() override;
+  void end_subscriptions() override { events_.close(); }
+
   [[nodiscard]] Result<> attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) override;
+  void service_lost(const std::string& service, const std::string& reason) override;
 
   /// For a watchdog: these return when a transaction could begin, and when the slow path's thread has done what it was asked
   /// for. While something hangs there, they do not.
@@ -113,6 +120,7 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself
   [[nodiscard]] topology::Devices usable_devices(const topology::Topology& candidate) const;
   [[nodiscard]] Result<> check_name(const model::CubeId& id) const;
+  [[nodiscard]] bool is_away(const std::string& service) const;
   [[nodiscard]] Result<> check_offer(const ServiceOffer& offer) const;
   [[nodiscard]] bool is_known(const ServiceOffer& offer) const;
   [[nodiscard]] Result<> add_service(const ServiceOffer& offer);
@@ -165,6 +173,59 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<> set_tracing(bool on);
   void end_trace();
 
+  // Metrics.
+  /// A table whose elements are counted when no lock is held: 100,000 of them take tens of milliseconds.
+  struct CountedTable {
+    model::CubeId id;
+    std::string name;
+    engine::MapAccess access;
+    std::optional<model::Metric> metric = std::nullopt;  ///< whose value it is; absent: it is shown as a table
+
+    /// Whether the entry that was not used for longest goes when it is full.
+    [[nodiscard]] bool makes_room() const;
+    [[nodiscard]] Result<std::uint64_t> count() const;
+  };
+  void add_general_metrics(Metrics& metrics) const;
+  [[nodiscard]] Result<> add_cube_metrics(Metrics& metrics, const std::string& name,
+                                          const topology::Devices& devices) const;
+  [[nodiscard]] Result<> add_model_metrics(Metrics& metrics, const model::CubeId& id, const model::DataTree& running,
+                                           std::vector<CountedTable>& tables) const;
+  [[nodiscard]] Result<std::optional<double>> count_entries(const model::CubeId& id, const model::DataTree& running,
+                                                            const model::Metric& metric) const;
+  void add_tables(const model::CubeId& id, std::vector<CountedTable>& tables) const;
+
+  // What is wrong, and what happens.
+  struct Problem {
+    std::string kind;  ///< as in the model
+    std::string subject;
+    std::string message;
+    std::string advice;
+  };
+  /// How full a table is that makes no room by itself.
+  struct Fill {
+    std::uint64_t entries = 0;
+    std::uint64_t capacity = 0;
+  };
+  /// A port as those who follow the events know it.
+  struct PortState {
+    bool up = false;
+    std::string peer;
+    std::string reason;  ///< why it is not
+    bool operator==(const PortState&) const = default;
+  };
+  using Fills = std::map<std::pair<std::string, std::string>, Fill>;  ///< by cube and table
+  void refresh_fills();
+  [[nodiscard]] std::vector<Problem> problems() const;
+  void add_service_problems(std::vector<Problem>& problems) const;
+  void add_port_problems(std::vector<Problem>& problems) const;
+  void add_table_problems(std::vector<Problem>& problems) const;
+  [[nodiscard]] Result<> add_status(model::DataTree& data, const Scope& scope) const;
+  enum class Fault { raised, cleared };
+  void report(Fault state, const std::string& kind, const std::string& subject, const std::string& message);
+  [[nodiscard]] std::map<std::string, PortState> port_states() const;
+  void announce_ports();
+  void announce_commit();
+
   void follow_devices();
   void expire_entries();
   void run_sweeper(const std::stop_token& stop);
@@ -194,6 +255,20 @@ class LocalController : public Controller, public ServiceRegistry {
   std::map<int, Refusal> refused_devices_;  ///< by interface index
   std::uint64_t epoch_ = 0;                 ///< tells this daemon's revisions from another's
   std::uint64_t revision_ = 0;
+  CommitCounts commits_;
+  struct Unrestored {
+    model::CubeId cube;
+    std::string reason;
+  };
+  std::vector<Unrestored> unrestored_;
+  std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
+  Events events_;
+  std::optional<Commit> saved_commit_;                  ///< the transaction that is being carried out, once it is saved
+  std::map<std::string, PortState> told_ports_;         ///< by "cube:port", as subscribers know them
+  mutable std::mutex watch_mutex_;                      ///< guards the three that follow
+  Fills fills_;                                         ///< when they were counted last
+  std::set<std::pair<std::string, std::string>> full_;  ///< tables of which it was said
+  std::deque<std::pair<std::uint64_t, Event>> faults_;  ///< the last ones
   /// When a cube's table was last swept, in seconds.
   std::map<std::string, std::map<std::string, std::uint64_t>> swept_;
   std::jthread sweeper_;

@@ -48,7 +48,30 @@ bool is_true(const std::map<std::string, std::string>& input, const std::string&
   return found != input.end() && found->second == "true";
 }
 
+std::vector<std::string> lines_of(const Commit& commit) {
+  std::vector<std::string> lines;
+  for (const auto& [id, changes] : commit.changes) {
+    const auto described = model::describe(id, changes);
+    lines.insert(lines.end(), described.begin(), described.end());
+  }
+  describe_chains(commit.chains, lines);
+  return lines;
+}
+
 }  // namespace
+
+// Tells those who follow the events of the transaction that was carried out.
+void LocalController::announce_commit() {
+  const auto commit = std::exchange(saved_commit_, std::nullopt);
+  if (!commit || !events_.watched()) return;
+  Event event{"configuration-change", {}};
+  if (store_)
+    if (const auto number = store_->last()) event.leaves.emplace_back("revision", std::to_string(*number));
+  if (!commit->author.empty()) event.leaves.emplace_back("author", commit->author);
+  if (!commit->comment.empty()) event.leaves.emplace_back("comment", commit->comment);
+  event.leaves.emplace_back("changes", text_of(lines_of(*commit), shown_lines));
+  events_.publish(std::move(event));
+}
 
 Result<> LocalController::add_history(model::DataTree& data, const Scope& scope) const {
   if (!store_ || !scope.covers({{"history"}, {"commit", ""}})) return {};
@@ -56,16 +79,10 @@ Result<> LocalController::add_history(model::DataTree& data, const Scope& scope)
   for (const Commit& commit : commits) {
     const std::string number = std::to_string(commit.number);
     const std::string node = fmt::format("/polycube:history/commit[number='{}']", number);
-    std::vector<std::string> lines;
-    for (const auto& [id, changes] : commit.changes) {
-      const auto described = model::describe(id, changes);
-      lines.insert(lines.end(), described.begin(), described.end());
-    }
-    describe_chains(commit.chains, lines);
     PCN_TRY(model::add_leaf(data, node + "/time", utc(commit.time)));
     if (!commit.author.empty()) PCN_TRY(model::add_leaf(data, node + "/author", commit.author));
     if (!commit.comment.empty()) PCN_TRY(model::add_leaf(data, node + "/comment", commit.comment));
-    PCN_TRY(model::add_leaf(data, node + "/changes", text_of(lines, shown_lines)));
+    PCN_TRY(model::add_leaf(data, node + "/changes", text_of(lines_of(commit), shown_lines)));
   }
   return {};
 }

@@ -120,16 +120,23 @@ Result<> LocalController::detach(const std::map<std::string, std::string>& input
 }
 
 Result<> LocalController::set_chains(topology::Topology after) {
+  const auto begin = std::chrono::steady_clock::now();
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
   topology::Wiring wiring = topology::wire(after, devices);
   engine::Transaction transaction{topology_, after, wiring, devices, {}, {}};
   transaction.save = [&] { return save({}, after); };
-  PCN_TRY(engine_->apply(transaction));
+  if (auto done = engine_->apply(transaction); !done) {
+    commits_.failed++;
+    return done;
+  }
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
   control_planes_.follow({topology_, wiring_, devices_->current(), port_leaves()});
   revision_++;
+  commits_.done(begin);
+  announce_commit();
+  announce_ports();
   return {};
 }
 

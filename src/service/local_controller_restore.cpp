@@ -15,7 +15,8 @@ ChainChanges LocalController::chain_changes(const Chains& before, const Chains& 
 }
 
 Result<> LocalController::save(const model::Candidate& candidate, const topology::Topology& after) {
-  if (!store_) return {};
+  saved_commit_.reset();
+  if (!store_ && !events_.watched()) return {};
   Commit commit;
   commit.time = std::chrono::system_clock::now();
   commit.author = origin_.author;
@@ -23,7 +24,9 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
   for (const auto& [id, change] : candidate.changes)
     commit.changes[id] = model::flat_changes(change.before.get(), change.after.get(), model::Leaf::set);
   commit.chains = chain_changes(topology_.chains, after.chains);
-  return store_->save(commit, after);
+  if (store_) PCN_TRY(store_->save(commit, after));
+  saved_commit_ = std::move(commit);
+  return {};
 }
 
 Result<> LocalController::restore(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings) {
@@ -65,6 +68,8 @@ void LocalController::restore_one_by_one(const std::map<model::CubeId, control::
     if (done) continue;
     log::critical("cube {} ({}) cannot be restored and is not running; what was saved of it is kept: {}",
                   cube.first.name, cube.first.service, done.error().message);
+    unrestored_.push_back({cube.first, done.error().message});
+    report(Fault::raised, "cube-not-restored", cube.first.name, done.error().message);
   }
 }
 

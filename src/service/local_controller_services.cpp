@@ -143,6 +143,7 @@ Result<> LocalController::attach_service(const ServiceOffer& offer, std::shared_
   const WriteLock lock(mutex_);
   if (devices_ == nullptr) return fail(ErrorCode::system, "the daemon is stopping");
   PCN_TRY(check_offer(offer));
+  const bool was_away = is_away(offer.name);
   const auto cubes = cubes_of(offer.name);
   if (!is_known(offer)) {
     if (!cubes.empty())
@@ -157,8 +158,19 @@ Result<> LocalController::attach_service(const ServiceOffer& offer, std::shared_
   const topology::Devices devices = devices_->current();
   PCN_TRY(control_planes_.renew(cubes, *source, *package, *engine_, {topology_, wiring_, devices, port_leaves()}));
   catalogue_.connect(offer.name, std::move(source));
+  if (was_away) report(Fault::cleared, "service-detached", offer.name, "its process is connected again");
   log::info("service {} is attached; it has {} cubes", offer.name, cubes.size());
   return {};
+}
+
+// Of a service with a process of its own, whether that is not connected.
+bool LocalController::is_away(const std::string& service) const {
+  const ControlSource* source = catalogue_.control(service);
+  return source != nullptr && source->place() == ControlSource::Place::detached;
+}
+
+void LocalController::service_lost(const std::string& service, const std::string& reason) {
+  report(Fault::raised, "service-detached", service, reason);
 }
 
 }  // namespace polycube::service

@@ -38,25 +38,8 @@ Result<std::vector<model::Row>> rows_for(const model::Target& target, const engi
   return std::vector<model::Row>{**row};
 }
 
-std::vector<std::uint16_t> indexes_of(const topology::Cube& cube) {
-  std::vector<std::uint16_t> indexes;
-  for (const auto& [name, port] : cube.ports) indexes.push_back(port.index);
-  if (cube.transparent)
-    for (const auto direction : {topology::Direction::ingress, topology::Direction::egress})
-      indexes.push_back(topology::transparent_port(direction));
-  return indexes;
-}
-
 Result<> add_reason(model::DataTree& tree, const std::string& port, const std::string& reason) {
   return reason.empty() ? Result<>() : model::add_leaf(tree, port + "/status-reason", reason);
-}
-
-const char* status_of(const topology::Wiring& wiring, const std::string& cube, const topology::Port& port,
-                      const topology::Devices& devices) {
-  auto wires = wiring.cubes.find(cube);
-  if (wires == wiring.cubes.end()) return "DOWN";
-  auto peer = wires->second.peers.find(port.index);
-  return peer != wires->second.peers.end() && topology::is_up(peer->second, devices) ? "UP" : "DOWN";
 }
 
 }  // namespace
@@ -65,6 +48,7 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
+  if (options.content != model::Content::config && Scope(target, options.depth).covers({{"status"}})) refresh_fills();
   ReadLock lock(mutex_);
   PCN_ASSIGN(const model::DataTree data, forest(Scope(target, options.depth), options.content));
   std::string tag = etag();
@@ -101,7 +85,8 @@ Result<model::DataTree> LocalController::cube_with_state(const model::CubeId& id
     const Scope::Step entry{"ports", name};
     if (scope.covers({top, entry, {"uuid"}})) PCN_TRY(model::add_leaf(tree, node + "/uuid", port.uuid));
     if (scope.covers({top, entry, {"status"}}))
-      PCN_TRY(model::add_leaf(tree, node + "/status", status_of(wiring_, id.name, port, devices)));
+      PCN_TRY(model::add_leaf(tree, node + "/status",
+                              topology::is_up(wiring_, id.name, port.index, devices) ? "UP" : "DOWN"));
     if (scope.covers({top, entry, {"status-reason"}}))
       PCN_TRY(add_reason(tree, node, topology::down_reason(topology_, id.name + ":" + name, port, devices)));
     if (scope.covers({top, entry, {"tcubes"}})) PCN_TRY(add_chain(tree, node, id.name + ":" + name));
@@ -150,7 +135,8 @@ Result<> LocalController::add_counters(model::DataTree& tree, const std::string&
   if (!drops && !directions &&
       std::none_of(described.ports.begin(), described.ports.end(), [&](const auto& port) { return shown(port.first); }))
     return {};
-  PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(cube)->statistics(indexes_of(described)));
+  PCN_ASSIGN(const engine::CubeStatistics statistics,
+             engine_->cube(cube)->statistics(topology::counted_ports(described)));
   for (const auto& [reason, packets] : statistics.drops)
     if (drops)
       PCN_TRY(model::add_leaf(tree, fmt::format("drops[reason='{}']/packets", reason), std::to_string(packets)));
@@ -176,6 +162,7 @@ Result<> LocalController::add_chain(model::DataTree& tree, const std::string& no
 
 Result<> LocalController::add_machine_state(model::DataTree& data, const Scope& scope) const {
   if (scope.covers({{"version"}})) PCN_TRY(model::add_leaf(data, "/polycube:version/polycubed", options_.version));
+  PCN_TRY(add_status(data, scope));
   PCN_TRY(add_services(data, scope));
   PCN_TRY(add_cube_list(data, scope));
   PCN_TRY(add_devices(data, scope));
@@ -211,7 +198,8 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
   for (const auto& [name, described] : topology_.cubes) {
     if (!scope.covers({{"cubes"}, {"cube", name}})) continue;
     const std::string node = fmt::format("/polycube:cubes/cube[name={}]", model::quote_key(name));
-    PCN_ASSIGN(const engine::CubeStatistics statistics, engine_->cube(name)->statistics(indexes_of(described)));
+    PCN_ASSIGN(const engine::CubeStatistics statistics,
+               engine_->cube(name)->statistics(topology::counted_ports(described)));
     PCN_TRY(model::add_leaf(data, node + "/uuid", described.uuid));
     PCN_TRY(model::add_leaf(data, node + "/service-name", described.service));
     PCN_TRY(model::add_leaf(data, node + "/type", std::string(topology::to_string(described.hook))));
@@ -224,7 +212,8 @@ Result<> LocalController::add_cube_list(model::DataTree& data, const Scope& scop
     for (const auto& [port_name, port] : described.ports) {
       const std::string entry = fmt::format("{}/ports[name={}]", node, model::quote_key(port_name));
       PCN_TRY(model::add_leaf(data, entry + "/uuid", port.uuid));
-      PCN_TRY(model::add_leaf(data, entry + "/status", status_of(wiring_, name, port, devices)));
+      PCN_TRY(model::add_leaf(data, entry + "/status",
+                              topology::is_up(wiring_, name, port.index, devices) ? "UP" : "DOWN"));
       PCN_TRY(add_reason(data, entry, topology::down_reason(topology_, name + ":" + port_name, port, devices)));
       PCN_TRY(model::add_leaf(data, entry + "/peer", port.peer));
       PCN_TRY(add_chain(data, entry, name + ":" + port_name));

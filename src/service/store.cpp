@@ -374,6 +374,13 @@ Result<std::vector<engine::OldElement>> Store::intent() try {
   return fail(ErrorCode::invalid_value, "what was under way cannot be read: {}", damaged.what());
 }
 
+Result<std::int64_t> Store::last() {
+  const std::lock_guard lock(mutex_);
+  Statement number(*this, "SELECT max(number) FROM history");
+  PCN_ASSIGN(const bool found, number.step());
+  return found ? number.number() : 0;
+}
+
 // ---- writing ---------------------------------------------------------------------------------------------------------
 
 Result<> Store::save_cube(const model::CubeId& id, const control::Changes& changes, const topology::Topology& after) {

@@ -66,6 +66,8 @@ class Store {
   /// Nothing after save(), forget_intent(), or when the machine was started since.
   [[nodiscard]] Result<std::vector<engine::OldElement>> intent();
 
+  /// Number of the last one, 0 when there is none. Errors: system.
+  [[nodiscard]] Result<std::int64_t> last();
   /// The last ones, newest first. Errors: system.
   [[nodiscard]] Result<std::vector<Commit>> history(std::size_t count);
 

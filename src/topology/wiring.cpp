@@ -161,4 +161,19 @@ bool is_up(const Wire& peer, const Devices& devices) {
                      [&](const auto& device) { return device.second.index == peer.device && device.second.running; });
 }
 
+bool is_up(const Wiring& wiring, const std::string& cube, std::uint16_t port, const Devices& devices) {
+  const auto wires = wiring.cubes.find(cube);
+  if (wires == wiring.cubes.end()) return false;
+  const auto peer = wires->second.peers.find(port);
+  return peer != wires->second.peers.end() && is_up(peer->second, devices);
+}
+
+std::vector<std::uint16_t> counted_ports(const Cube& cube) {
+  std::vector<std::uint16_t> indexes;
+  for (const auto& [name, port] : cube.ports) indexes.push_back(port.index);
+  if (cube.transparent)
+    for (const auto direction : {Direction::ingress, Direction::egress}) indexes.push_back(transparent_port(direction));
+  return indexes;
+}
+
 }  // namespace polycube::topology

@@ -70,5 +70,10 @@ struct Wiring {
 
 /// Whether a port is joined to a working peer (one of CubeWires::peers): a device that is running, or a cube.
 [[nodiscard]] bool is_up(const Wire& peer, const Devices& devices);
+/// The same for a port by its cube and index.
+[[nodiscard]] bool is_up(const Wiring& wiring, const std::string& cube, std::uint16_t port, const Devices& devices);
+
+/// Where a cube counts packets: its ports, or the directions of a transparent one.
+[[nodiscard]] std::vector<std::uint16_t> counted_ports(const Cube& cube);
 
 }  // namespace polycube::topology
