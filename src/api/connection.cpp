@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/connection.h"
 
+#include <grp.h>
+#include <netdb.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -16,26 +19,82 @@ namespace {
 
 constexpr std::chrono::milliseconds hurried_timeout{1'000};
 
-}  // namespace
-
-namespace {
-
-std::string user_of(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid == 0) return {};
+std::string user_name(uid_t uid) {
   passwd entry{};
   passwd* found = nullptr;
   std::array<char, 4096> buffer;
-  if (::getpwuid_r(peer.uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return std::to_string(peer.uid);
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return std::to_string(uid);
   return found->pw_name;
+}
+
+/// Names of the groups that the process is in: those that it acts with, which may be others than the user's.
+std::vector<std::string> group_names(int socket, gid_t primary) {
+  std::vector<gid_t> numbers(64);
+  auto size = static_cast<socklen_t>(numbers.size() * sizeof(gid_t));
+  int result = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, numbers.data(), &size);
+  if (result < 0 && errno == ERANGE) {
+    numbers.resize(size / sizeof(gid_t));
+    result = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, numbers.data(), &size);
+  }
+  numbers.resize(result < 0 ? 0 : size / sizeof(gid_t));
+  numbers.push_back(primary);
+  std::vector<std::string> names;
+  for (const gid_t number : numbers) {
+    group entry{};
+    group* found = nullptr;
+    std::vector<char> buffer(65536);  // a group has its members with it
+    if (::getgrgid_r(number, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+      names.emplace_back(found->gr_name);
+  }
+  return names;
+}
+
+std::string address_text(int socket) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  std::array<char, NI_MAXHOST> host;
+  std::array<char, NI_MAXSERV> port;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (::getpeername(socket, address, &size) != 0 || ::getnameinfo(address, size, host.data(), host.size(), port.data(),
+                                                                  port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return "an unknown address";
+  if (storage.ss_family == AF_INET6) return fmt::format("[{}]:{}", host.data(), port.data());
+  return fmt::format("{}:{}", host.data(), port.data());
 }
 
 }  // namespace
 
-Connection::Connection(Fd fd, const Limits& limits) : fd_(std::move(fd)), limits_(limits), user_(user_of(fd_.get())) {
+Connection::Connection(Fd fd, const Limits& limits) : fd_(std::move(fd)), limits_(limits) {
   enter(Phase::idle, limits.receive_timeout);
+}
+
+void Connection::ask_kernel() {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid == uid_t(-1)) return;
+  client_.user = user_name(peer.uid);
+  client_.address = fmt::format("pid {}", peer.pid);
+  client_.recovery = peer.uid == 0;
+  if (!client_.recovery) client_.groups = group_names(fd_.get(), peer.gid);
+}
+
+Result<> Connection::begin_tls(const std::shared_ptr<const TlsContext>& context) {
+  client_.address = address_text(fd_.get());
+  tls_.emplace(context, fd_.get());
+  if (tls_->get() == nullptr) return fail(ErrorCode::access_denied, "out of memory");
+  for (;;) {
+    ERR_clear_error();
+    const int returned = SSL_accept(tls_->get());
+    if (returned == 1) break;
+    const Step step = tls_step(returned);
+    if (step.wait == 0) return fail(ErrorCode::access_denied, "{}", tls_->handshake_failure());
+    if (!wait(step.wait))
+      return fail(ErrorCode::access_denied, "{}",
+                  timed_out_ ? "the handshake took too long" : "it had to make room, or the daemon stops");
+  }
+  PCN_ASSIGN(client_.user, tls_->user());
+  return {};
 }
 
 void Connection::enter(Phase phase, std::chrono::milliseconds timeout) {
@@ -69,21 +128,58 @@ bool Connection::wait(short events) {
   return false;
 }
 
+/// Of a call of OpenSSL that returned what it had not finished.
+Connection::Step Connection::tls_step(int returned) {
+  switch (SSL_get_error(tls_->get(), returned)) {
+    case SSL_ERROR_WANT_READ: return {0, POLLIN};
+    case SSL_ERROR_WANT_WRITE: return {0, POLLOUT};
+    case SSL_ERROR_ZERO_RETURN: return {};  // the client has nothing more to say, but may listen
+    default: tls_broken_ = true; return {};
+  }
+}
+
+Connection::Step Connection::receive_some() {
+  if (tls_) {
+    if (tls_broken_) return {};
+    ERR_clear_error();
+    const int count = SSL_read(tls_->get(), buffer_.data(), static_cast<int>(buffer_.size()));
+    return count > 0 ? Step{static_cast<std::size_t>(count)} : tls_step(count);
+  }
+  ssize_t count = 0;
+  do {
+    count = ::recv(fd_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) return {static_cast<std::size_t>(count)};
+  return {0, static_cast<short>(count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? POLLIN : 0)};
+}
+
+Connection::Step Connection::send_some(const char* data, std::size_t size) {
+  if (tls_) {
+    if (tls_broken_) return {};
+    ERR_clear_error();
+    const int count = SSL_write(tls_->get(), data, static_cast<int>(std::min<std::size_t>(size, 1U << 30)));
+    return count > 0 ? Step{static_cast<std::size_t>(count)} : tls_step(count);
+  }
+  ssize_t count = 0;
+  do {
+    count = ::send(fd_.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) return {static_cast<std::size_t>(count)};
+  return {0, static_cast<short>(count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? POLLOUT : 0)};
+}
+
 bool Connection::fill() {
   for (;;) {
-    const auto count = ::recv(fd_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    if (count > 0) {
+    const Step step = receive_some();
+    if (step.count > 0) {
       begin_ = 0;
-      end_ = static_cast<std::size_t>(count);
+      end_ = step.count;
       // Data that keeps coming must not outrun the deadline, which wait() alone would check.
       if (Clock::now() < deadline_) return true;
       timed_out_ = true;
       return false;
     }
-    if (count == 0) return false;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-    if (!wait(POLLIN)) return false;
+    if (step.wait == 0 || !wait(step.wait)) return false;
   }
 }
 
@@ -107,13 +203,9 @@ ssize_t Connection::write(const char* data, std::size_t size) {
   if (phase_ == Phase::handling) enter(Phase::replying, hurried_ ? hurried_timeout : limits_.reply_timeout);
   std::size_t sent = 0;
   while (sent < size) {
-    const auto count = ::send(fd_.get(), data + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count >= 0) {
-      sent += static_cast<std::size_t>(count);
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if ((errno != EAGAIN && errno != EWOULDBLOCK) || !wait(POLLOUT)) return -1;
+    const Step step = send_some(data + sent, size - sent);
+    sent += step.count;
+    if (step.count == 0 && (step.wait == 0 || !wait(step.wait))) return -1;
   }
   return static_cast<ssize_t>(size);
 }
@@ -135,8 +227,16 @@ void Connection::send(EndlessBody& stream) {
   }
 }
 
-void Connection::drain() {
+void Connection::end() {
+  if (tls_ && tls_->get() != nullptr && !tls_broken_ && SSL_is_init_finished(tls_->get())) {
+    ERR_clear_error();
+    SSL_shutdown(tls_->get());
+  }
   ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Connection::drain() {
+  end();
   while (fill()) {
   }
   begin_ = end_ = 0;

@@ -6,7 +6,7 @@
 /// controller is at work and a transaction is never cut short; in `streaming` the connection waits for events. `since()` is
 /// when the phase began.
 /// Threading: one thread reads and writes; any thread may ask for the phase and interrupt().
-/// Source: RFC 9112.
+/// Source: RFC 9112; RFC 8446, 6.1.
 #pragma once
 
 #include <httplib.h>
@@ -15,9 +15,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <memory>
+#include <optional>
 
 #include "api/http.h"
+#include "api/tls.h"
 #include "base/fd.h"
+#include "service/client.h"
 
 namespace polycube::api {
 
@@ -42,8 +46,12 @@ class Connection final : public httplib::Stream {
 
   Connection(Fd fd, const Limits& limits);
 
-  /// Name of the user at the other end of a Unix socket (its number when it has no name), else nothing.
-  [[nodiscard]] const std::string& user() const { return user_; }
+  /// Finds out who is at the other end of a Unix socket.
+  void ask_kernel();
+  /// Begins TLS, and finds out who is at the other end by their certificate. Until then nothing can be read or written.
+  /// Errors: access_denied with the reason, for the log.
+  [[nodiscard]] Result<> begin_tls(const std::shared_ptr<const TlsContext>& context);
+  [[nodiscard]] const service::Client& client() const { return client_; }
 
   /// Begins a phase. `timeout` is counted from now; it is ignored for `handling`.
   void enter(Phase phase, std::chrono::milliseconds timeout = {});
@@ -63,6 +71,8 @@ class Connection final : public httplib::Stream {
   /// Reads and forgets until the client stops sending, at most until the deadline: a reply that was sent before the
   /// request was read to its end would be lost in a reset otherwise.
   void drain();
+  /// Tells the other end that nothing follows, as far as that takes no waiting.
+  void end();
   /// Makes every waiting call of the connection's thread return.
   void interrupt();
   /// From here on replies have to be taken within a second.
@@ -79,10 +89,20 @@ class Connection final : public httplib::Stream {
  private:
   [[nodiscard]] bool wait(short events);
   [[nodiscard]] bool fill();
+  /// What one try to read or write led to: so many bytes, or what to wait for; neither: the connection has ended.
+  struct Step {
+    std::size_t count = 0;
+    short wait = 0;
+  };
+  [[nodiscard]] Step receive_some();
+  [[nodiscard]] Step send_some(const char* data, std::size_t size);
+  [[nodiscard]] Step tls_step(int returned);
 
   Fd fd_;
   const Limits& limits_;
-  const std::string user_;
+  service::Client client_;
+  std::optional<TlsSession> tls_;
+  bool tls_broken_ = false;  ///< nothing may be asked of it any more, not even to say good-bye
   std::atomic<Phase> phase_{Phase::idle};
   std::atomic<Clock::rep> since_;
   std::atomic<bool> interrupted_ = false;

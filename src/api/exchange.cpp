@@ -13,7 +13,6 @@ namespace polycube::api {
 /// One request and what is known about it.
 struct Exchange::Current {
   Connection& connection;
-  bool tcp;
   HttpRequest request{};
   std::optional<HttpResponse> refusal{};  ///< decided before the body was read
   bool chunked = false;
@@ -38,15 +37,6 @@ std::optional<std::size_t> parse_length(std::string_view text) {
     length = value;
   }
   return length;
-}
-
-/// Host names that mean this machine whoever resolves them.
-bool is_local_host(std::string_view host) {
-  if (const auto colon = host.rfind(':'); colon != std::string_view::npos && !host.ends_with(']')) {
-    host = host.substr(0, colon);
-  }
-  if (equal_ignoring_case(host, "localhost") || host == "[::1]") return true;
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 bool carries_body(const std::string& method) {
@@ -85,11 +75,11 @@ Exchange::Exchange(RequestHandler handler, const Limits& limits) : handler_(std:
   });
 }
 
-void Exchange::serve(Connection& connection, bool tcp, const std::atomic<bool>& stopping) {
+void Exchange::serve(Connection& connection, const std::atomic<bool>& stopping) {
   for (std::size_t count = 1; !stopping && connection.wait_readable(); ++count) {
     connection.enter(Connection::Phase::receiving, limits_.receive_timeout);
     connection.allow(limits_.header);
-    Current current{connection, tcp};
+    Current current{connection};
     current_ = &current;
     bool closed = false;
     const bool last = stopping || count >= limits_.requests_per_connection;
@@ -112,7 +102,7 @@ void Exchange::serve(Connection& connection, bool tcp, const std::atomic<bool>& 
 
 /// Called when the header section is complete, before anything of the body is read.
 void Exchange::prepare(Current& current, httplib::Request& request) const {
-  current.request.user = current.connection.user();
+  current.request.client = current.connection.client();
   current.request.method = request.method;
   current.request.target = request.target;
   for (const auto& [name, value] : request.headers) current.request.headers.emplace_back(name, value);
@@ -134,10 +124,6 @@ void Exchange::prepare(Current& current, httplib::Request& request) const {
            fmt::format("the body has {} bytes; at most {} are accepted", current.length, limits_.body));
   } else if (request.is_multipart_form_data()) {
     refuse(current, 415, ErrorCode::invalid_value, "forms are not supported; send application/yang-data+json");
-  } else if (const auto host = find_header(headers, "Host"); current.tcp && host && !is_local_host(*host)) {
-    refuse(current, 403, ErrorCode::access_denied,
-           "the Host of a request to this listener is localhost or a loopback "
-           "address");
   }
   const bool body = current.chunked || current.length > 0;
   current.unread = body && (current.refusal || !carries_body(request.method));

@@ -23,9 +23,8 @@ class Exchange final : private httplib::Server {
  public:
   Exchange(RequestHandler handler, const Limits& limits);
 
-  /// Serves one client until it leaves, exceeds a bound, or `stopping` becomes true. `tcp`: the Host must name this
-  /// machine, or a web page could reach the API under a name of its own (DNS rebinding).
-  void serve(Connection& connection, bool tcp, const std::atomic<bool>& stopping);
+  /// Serves one client until it leaves, exceeds a bound, or `stopping` becomes true.
+  void serve(Connection& connection, const std::atomic<bool>& stopping);
 
  private:
   struct Current;

@@ -58,4 +58,11 @@ std::vector<std::string_view> split_list(std::string_view text, char separator) 
   return parts;
 }
 
+std::string loggable(std::string_view text) {
+  constexpr std::size_t longest = 512;
+  std::string result;
+  for (const char c : text.substr(0, longest)) result += c >= 0x20 && c < 0x7f ? c : '?';
+  return text.size() > longest ? result + "..." : result;
+}
+
 }  // namespace polycube::api

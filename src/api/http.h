@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "service/client.h"
+
 namespace polycube::api {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -23,7 +25,7 @@ struct HttpRequest {
   std::string target;
   Headers headers;
   std::string body;
-  std::string user = {};  ///< name of the user at the other end of a Unix socket; empty: unknown
+  service::Client client = {};
 };
 
 /// A body without an end, such as that of events.
@@ -54,6 +56,9 @@ struct HttpResponse {
 
 /// Lower-case ASCII.
 [[nodiscard]] std::string to_lower(std::string_view text);
+
+/// What clients send in a form that cannot forge lines of the log or drive a terminal, cut where it is long.
+[[nodiscard]] std::string loggable(std::string_view text);
 
 /// Splits at `separator`, but not inside a quoted-string (RFC 9110, 5.6.4). Parts are trimmed; empty ones are left out.
 [[nodiscard]] std::vector<std::string_view> split_list(std::string_view text, char separator);

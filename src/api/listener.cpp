@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -17,12 +18,16 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
+
+#include "base/log.h"
 
 namespace polycube::api {
 
 namespace {
 
-constexpr mode_t socket_mode = 0660;
+constexpr mode_t group_mode = 0660;
+constexpr mode_t owner_mode = 0600;
 constexpr int backlog = 1024;
 
 Result<Fd> open_socket(int family) {
@@ -101,26 +106,34 @@ Result<> remove_stale(const std::filesystem::path& path, const sockaddr_un& addr
   return {};
 }
 
-/// `storage` receives the address. Fails unless it is one of 127.0.0.0/8 or ::1.
-Result<socklen_t> loopback_address(const TcpAddress& address, sockaddr_storage& storage) {
+/// `storage` receives the address.
+Result<socklen_t> socket_address(const TcpAddress& address, sockaddr_storage& storage) {
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
   if (::inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
     v4->sin_port = htons(address.port);
-    if ((ntohl(v4->sin_addr.s_addr) >> 24) == 127) return static_cast<socklen_t>(sizeof(sockaddr_in));
-  } else if (::inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
+    return static_cast<socklen_t>(sizeof(sockaddr_in));
+  }
+  if (::inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons(address.port);
-    if (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)) return static_cast<socklen_t>(sizeof(sockaddr_in6));
-  } else {
-    return fail(ErrorCode::invalid_value, "'{}' is no IP address; use 127.0.0.1 or ::1", address.host);
+    return static_cast<socklen_t>(sizeof(sockaddr_in6));
   }
-  return fail(
-      ErrorCode::access_denied,
-      "refusing to listen on {}:{}: the API has no authentication over TCP, so whoever reaches it controls the data "
-      "path; only 127.0.0.0/8 and ::1 are accepted",
-      address.host, address.port);
+  return fail(ErrorCode::invalid_value, "'{}' is no IP address; 0.0.0.0 and [::] mean all of this machine's",
+              address.host);
+}
+
+/// The group that may use the socket, if the machine has it.
+std::optional<gid_t> find_group(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  ::group entry{};
+  ::group* found = nullptr;
+  std::vector<char> buffer(65536);  // a group has its members with it
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->gr_gid;
+  log::warn("there is no group {}: only root can use the Unix socket (addgroup --system {})", name, name);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -141,11 +154,11 @@ Result<TcpAddress> parse_tcp_address(std::string_view text) {
     return fail(ErrorCode::invalid_value, "'{}' is not ADDRESS:PORT, such as 127.0.0.1:9000 or [::1]:9000", text);
   }
   sockaddr_storage storage{};
-  PCN_TRY(loopback_address(address, storage));
+  PCN_TRY(socket_address(address, storage));
   return address;
 }
 
-Result<UnixListener> UnixListener::listen(const std::filesystem::path& path) {
+Result<UnixListener> UnixListener::listen(const std::filesystem::path& path, const std::string& group) {
   PCN_ASSIGN(const auto address, unix_address(path));
   const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   UnixListener listener;  // it may have to remove the folder, for which the lock must be free again
@@ -153,9 +166,10 @@ Result<UnixListener> UnixListener::listen(const std::filesystem::path& path) {
   if (folder.created) listener.folder_ = parent;
   PCN_TRY(remove_stale(path, address));
   PCN_ASSIGN(listener.fd_, open_socket(AF_UNIX));
+  const auto owners = find_group(group);
   // On Linux the mode of an unbound socket becomes that of its file (less the umask): there is no moment at which
-  // others could connect. chmod() then gives back what the umask took.
-  if (::fchmod(listener.fd(), socket_mode) != 0) return fail_errno(errno, "set the mode of the socket");
+  // others could connect. The group comes when the file is there, and then what it may.
+  if (::fchmod(listener.fd(), owner_mode) != 0) return fail_errno(errno, "set the mode of the socket");
   if (::bind(listener.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return fail_errno(errno, fmt::format("bind {}", path.native()));
   }
@@ -165,7 +179,10 @@ Result<UnixListener> UnixListener::listen(const std::filesystem::path& path) {
     listener.device_ = status.st_dev;
     listener.inode_ = status.st_ino;
   }
-  if (::chmod(path.c_str(), socket_mode) != 0) return fail_errno(errno, fmt::format("chmod {}", path.native()));
+  if (owners && ::lchown(path.c_str(), static_cast<uid_t>(-1), *owners) != 0)
+    return fail_errno(errno, fmt::format("give {} to group {}", path.native(), group));
+  if (::chmod(path.c_str(), owners ? group_mode : owner_mode) != 0)
+    return fail_errno(errno, fmt::format("chmod {}", path.native()));
   if (::listen(listener.fd(), backlog) != 0) return fail_errno(errno, fmt::format("listen on {}", path.native()));
   return listener;
 }
@@ -198,7 +215,7 @@ UnixListener::~UnixListener() {
 
 Result<TcpListener> TcpListener::listen(const TcpAddress& address) {
   sockaddr_storage storage{};
-  PCN_ASSIGN(auto length, loopback_address(address, storage));
+  PCN_ASSIGN(auto length, socket_address(address, storage));
   TcpListener listener;
   PCN_ASSIGN(listener.fd_, open_socket(storage.ss_family));
   const int yes = 1;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Listening sockets of the API: a Unix socket, and TCP on the loopback addresses only.
-/// Why: who may configure the data path is decided by the permissions of the Unix socket. TCP has no such check yet, so
-/// it never leaves the machine.
+/// Listening sockets of the API: a Unix socket, and TCP.
+/// Why: who may connect to the Unix socket is decided by its permissions; over TCP it takes TLS (api/tls.h).
 /// Invariants: the socket's file appears with its final permissions; one that a running daemon serves is never taken
 /// over, one that a dead daemon left is replaced. The file is removed with its owner, unless someone else replaced it.
 /// Threading: one owner.
@@ -24,15 +23,16 @@ struct TcpAddress {
   std::uint16_t port = 0;  ///< 0: any free one
 };
 
-/// "127.0.0.1:9000", "[::1]:9000" or "localhost:9000" (which is 127.0.0.1). Errors: invalid_value when it is none of
-/// these, access_denied for an address that is not a loopback address.
+/// "127.0.0.1:9000", "[::1]:9000" or "localhost:9000" (which is 127.0.0.1). Errors: invalid_value when it is no IP
+/// address and port.
 [[nodiscard]] Result<TcpAddress> parse_tcp_address(std::string_view text);
 
 class UnixListener {
  public:
   /// Creates the socket's folder if need be (but not the one that it is in) and removes at the end what it created.
+  /// The socket is for its owner and the members of `group`, if there is such a group; otherwise for its owner only.
   /// Errors: in_use, invalid_value, system.
-  [[nodiscard]] static Result<UnixListener> listen(const std::filesystem::path& path);
+  [[nodiscard]] static Result<UnixListener> listen(const std::filesystem::path& path, const std::string& group);
 
   UnixListener() = default;
   UnixListener(UnixListener&& other) noexcept;
@@ -51,7 +51,7 @@ class UnixListener {
 
 class TcpListener {
  public:
-  /// Errors: access_denied for an address that is not a loopback address, in_use, system.
+  /// Errors: invalid_value, in_use, system.
   [[nodiscard]] static Result<TcpListener> listen(const TcpAddress& address);
 
   [[nodiscard]] int fd() const { return fd_.get(); }

@@ -31,14 +31,6 @@ constexpr const char* event_stream_type = "text/event-stream";
 
 const MediaType json_type{yang_json, model::Format::json};
 
-/// What clients send goes to the log in a form that cannot forge lines or drive a terminal.
-std::string loggable(std::string_view text) {
-  constexpr std::size_t longest = 512;
-  std::string result;
-  for (const char c : text.substr(0, longest)) result += c >= 0x20 && c < 0x7f ? c : '?';
-  return text.size() > longest ? result + "..." : result;
-}
-
 Failure method_not_allowed(const std::string& method, const char* allowed) {
   Failure failure(Error{ErrorCode::operation_not_supported,
                         fmt::format("the resource has no method {}; it has {}", loggable(method), allowed),
@@ -194,7 +186,7 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
 
 Restconf::Reply Restconf::dispatch(const Context& context) const {
   if (find_header(context.request.headers, "Origin")) {
-    // Only browsers send Origin; a web page must not steer the data path through a listener on the loopback address.
+    // Only browsers send Origin; a web page must not steer the data path with the certificate of who looks at it.
     return tl::unexpected<Failure>(Error{ErrorCode::access_denied, "requests of web pages are refused", {}, {}});
   }
   const std::string_view path = context.target.path;
@@ -308,7 +300,7 @@ Restconf::Reply Restconf::edit(const Context& context, const std::string& path) 
     edit.format = *format;
     edit.body = request.body;
   }
-  PCN_ASSIGN(const auto reply, conditional_edit(controller_, edit, request.headers, {request.user, {}}));
+  PCN_ASSIGN(const auto reply, conditional_edit(controller_, edit, request.headers, {request.client, {}}));
 
   HttpResponse response{reply.created ? 201 : 204, {}, {}};
   if (edit.method == model::Method::post) response.status = 201;
@@ -340,8 +332,8 @@ Restconf::Reply Restconf::invoke(const Context& context, const std::string& path
     if (!same) return tl::unexpected<Failure>(not_acceptable());
     type = *same;
   }
-  PCN_ASSIGN(auto output, rpc ? controller_.invoke_rpc(path, request.body, type.format, {request.user, {}})
-                              : controller_.invoke_action(path, request.body, type.format, {request.user, {}}));
+  PCN_ASSIGN(auto output, rpc ? controller_.invoke_rpc(path, request.body, type.format, {request.client, {}})
+                              : controller_.invoke_action(path, request.body, type.format, {request.client, {}}));
   if (output.empty()) return HttpResponse{204, {}, {}};
   return document_response(type.name, std::move(output));
 }

@@ -41,9 +41,10 @@ Server::Server(RequestHandler handler, ServerOptions options)
 Server::~Server() { stop(); }
 
 Result<> Server::start() {
-  PCN_ASSIGN(auto unix_listener, UnixListener::listen(options_.socket));
+  PCN_ASSIGN(auto unix_listener, UnixListener::listen(options_.socket, options_.group));
   std::optional<TcpListener> tcp_listener;
   if (options_.tcp) {
+    PCN_TRY(reload_tls());
     PCN_ASSIGN(tcp_listener, TcpListener::listen(*options_.tcp));
   }
   wakeup_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -62,6 +63,13 @@ void Server::stop() {
   thread_.join();
   unix_.reset();
   tcp_.reset();
+}
+
+Result<> Server::reload_tls() {
+  if (!options_.tcp) return {};
+  PCN_ASSIGN(auto context, TlsContext::load(options_.tls));
+  tls_ = std::move(context);
+  return {};
 }
 
 void Server::wake() const {
@@ -118,11 +126,11 @@ void Server::admit(Fd fd, bool tcp) {
     const int yes = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
   }
-  auto& session = sessions_.emplace_back(std::move(fd), options_.limits, tcp);
+  auto& session = sessions_.emplace_back(std::move(fd), options_.limits);
   try {
-    session.thread = std::thread([this, &session] {
+    session.thread = std::thread([this, &session, tls = tcp ? tls_.load() : nullptr] {
       if (options_.activity != nullptr) options_.activity->connected();
-      exchange_.serve(session.connection, session.tcp, stopping_);
+      serve(session.connection, tls);
       if (options_.activity != nullptr) options_.activity->disconnected();
       session.connection.interrupt();  // the client sees the end now, not when the descriptor is closed
       session.done = true;
@@ -132,6 +140,28 @@ void Server::admit(Fd fd, bool tcp) {
     log::warn("a client is refused: {}", error.what());
     sessions_.pop_back();
   }
+}
+
+/// `tls`: null for the Unix socket.
+void Server::serve(Connection& connection, const std::shared_ptr<const TlsContext>& tls) {
+  if (tls == nullptr) {
+    connection.ask_kernel();
+  } else if (auto begun = connection.begin_tls(tls); !begun) {
+    if (!stopping_) report_refusal(connection.client().address, begun.error().message);
+    return;
+  }
+  exchange_.serve(connection, stopping_);
+  connection.end();
+}
+
+void Server::report_refusal(const std::string& address, const std::string& reason) {
+  const std::lock_guard lock(refusals_mutex_);
+  if (!refusals_.take(TokenBucket::Clock::now())) {
+    ++unsaid_refusals_;
+    return;
+  }
+  if (unsaid_refusals_ > 0) log::warn("{} more clients were refused", std::exchange(unsaid_refusals_, 0));
+  log::warn("the client at {} is refused: {}", address, loggable(reason));
 }
 
 /// Ends the connection that has waited longest for its client. False: all are being handled.

@@ -2,7 +2,7 @@
 /// The HTTP server of the daemon.
 /// Why: one thread for each connection keeps the handling simple and lets a slow client wait alone. What bounds the
 /// threads is the number of connections: when it is reached, the connection that has waited longest for its client
-/// makes room, so that whoever sends complete requests is always served.
+/// makes room, so that whoever sends complete requests is always served. A handshake of TLS is part of what is bounded.
 /// Invariants: after stop() no thread runs and the socket's file is gone; a request that the controller has begun is
 /// finished. The same handler serves both listeners.
 /// Threading: start() and stop() from one thread; the handler is called from many.
@@ -13,19 +13,24 @@
 #include <filesystem>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "api/activity.h"
 #include "api/exchange.h"
 #include "api/listener.h"
 #include "base/result.h"
+#include "base/token_bucket.h"
 
 namespace polycube::api {
 
 struct ServerOptions {
   std::filesystem::path socket;   ///< of the Unix socket
-  std::optional<TcpAddress> tcp;  ///< loopback address for a second listener
+  std::string group = {};         ///< whose members may use it; empty or unknown: nobody but root
+  std::optional<TcpAddress> tcp;  ///< for a second listener, with TLS
+  TlsFiles tls;                   ///< for it
   Limits limits;
   Activity* activity = nullptr;  ///< counts connections; outlives the server
 };
@@ -43,14 +48,16 @@ class Server {
   /// Returns when what the controller has begun is finished and answered, which a client can delay by a second.
   void stop();
 
+  /// Reads the files of TLS again, for the connections from now on. Errors: as start(); then those before stay in use.
+  [[nodiscard]] Result<> reload_tls();
+
   /// Port of the TCP listener, 0 without one.
   [[nodiscard]] std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }
 
  private:
   struct Session {
-    Session(Fd fd, const Limits& limits, bool over_tcp) : connection(std::move(fd), limits), tcp(over_tcp) {}
+    Session(Fd fd, const Limits& limits) : connection(std::move(fd), limits) {}
     Connection connection;
-    bool tcp;
     bool evicted = false;            ///< it has made room
     std::atomic<bool> done = false;  ///< the thread is about to end
     std::thread thread;
@@ -59,6 +66,8 @@ class Server {
   void run();
   void accept_all(int listener, bool tcp);
   void admit(Fd fd, bool tcp);
+  void serve(Connection& connection, const std::shared_ptr<const TlsContext>& tls);
+  void report_refusal(const std::string& address, const std::string& reason);
   bool make_room();
   void reap();
   void drain_sessions();
@@ -68,6 +77,10 @@ class Server {
   Exchange exchange_;
   std::optional<UnixListener> unix_;
   std::optional<TcpListener> tcp_;
+  std::atomic<std::shared_ptr<const TlsContext>> tls_;
+  std::mutex refusals_mutex_;
+  TokenBucket refusals_{20, 1};  ///< lines about clients that TLS refuses
+  std::uint64_t unsaid_refusals_ = 0;
   Fd wakeup_;  ///< eventfd: a session has ended, or stop()
   std::atomic<bool> stopping_ = false;
   std::list<Session> sessions_;  ///< used by the accepting thread only

@@ -2,14 +2,17 @@
 #include "api/server.h"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <fstream>
 #include <thread>
 
 #include "api/event_stream.h"
+#include "api/test_certificates.h"
 #include "api/test_client.h"
 
 namespace polycube::api {
@@ -44,6 +47,11 @@ class ServerTest : public ::testing::Test {
     start([](const HttpRequest& request) {
       return HttpResponse{200, {{"X-Target", request.target}}, request.method + ":" + request.body};
     });
+  }
+  void listen_on_tcp() {
+    write_certificate(folder_ / "daemon.pem", "daemon");
+    options_.tls = {folder_ / "daemon.pem", folder_ / "daemon.pem", folder_ / "daemon.pem"};
+    options_.tcp = TcpAddress{"127.0.0.1", 0};
   }
   TestClient client() { return TestClient::to_unix(options_.socket.native()); }
 
@@ -85,6 +93,12 @@ std::string post(std::string_view body) {
 // ---- sockets ---------------------------------------------------------------------------------------------------------
 
 TEST_F(ServerTest, SocketIsPrivateToOwnerAndGroupWhateverTheUmask) {
+  std::array<char, 4096> buffer;
+  ::group entry{};
+  ::group* own = nullptr;
+  ASSERT_EQ(::getgrgid_r(::getgid(), &entry, buffer.data(), buffer.size(), &own), 0);
+  ASSERT_NE(own, nullptr);
+  options_.group = own->gr_name;
   const auto mask = ::umask(0);
   start();
   struct stat status{};
@@ -96,6 +110,16 @@ TEST_F(ServerTest, SocketIsPrivateToOwnerAndGroupWhateverTheUmask) {
   ASSERT_EQ(::stat(options_.socket.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0660U);
   ::umask(mask);
+}
+
+TEST_F(ServerTest, WithoutTheGroupTheSocketIsItsOwners) {
+  for (const std::string group : {"", "no-such-group"}) {
+    options_.group = group;
+    start();
+    struct stat status{};
+    ASSERT_EQ(::stat(options_.socket.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0600U);
+  }
 }
 
 TEST_F(ServerTest, StopRemovesTheSocketAndStartWorksAgain) {
@@ -170,7 +194,8 @@ TEST_F(ServerTest, FoldersAboveThatOfTheSocketAreNotMade) {
 
 TEST_F(ServerTest, AFolderMadeForNothingGoes) {
   options_.socket = folder_ / "run" / "daemon.sock";
-  options_.tcp = TcpAddress{"10.0.0.1", 0};
+  listen_on_tcp();
+  options_.tcp->host = "192.0.2.1";  // of nobody (RFC 5737)
   Server server([](const HttpRequest&) { return HttpResponse{}; }, options_);
   ASSERT_FALSE(server.start());
   EXPECT_FALSE(std::filesystem::exists(folder_ / "run"));
@@ -184,16 +209,46 @@ TEST_F(ServerTest, TooLongPathIsRefused) {
   EXPECT_EQ(result.error().code, ErrorCode::invalid_value);
 }
 
-TEST_F(ServerTest, BothListenersServeTheSameHandler) {
+TEST_F(ServerTest, TcpNeedsTls) {
   options_.tcp = TcpAddress{"127.0.0.1", 0};
+  Server server([](const HttpRequest&) { return HttpResponse{}; }, options_);
+  const auto result = server.start();
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("certificate"));
+}
+
+TEST_F(ServerTest, WithoutTlsNothingIsAnsweredOverTcp) {
+  listen_on_tcp();
   start();
   ASSERT_NE(server_->port(), 0);
-  EXPECT_THAT(TestClient::to_tcp(server_->port()).ask(get), StartsWith("HTTP/1.1 200"));
+  auto plain = TestClient::to_tcp(server_->port());
+  EXPECT_THAT(plain.ask(get), Not(HasSubstr("HTTP")));
+  EXPECT_TRUE(plain.closes());
   EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 200"));
 }
 
+TEST_F(ServerTest, HandshakeThatDoesNotComeIsCutOff) {
+  options_.limits.receive_timeout = 300ms;
+  options_.limits.connections = 4;
+  listen_on_tcp();
+  start();
+  std::vector<TestClient> silent;
+  for (int i = 0; i < 4; ++i) silent.push_back(TestClient::to_tcp(server_->port()));
+  silent.front().send(std::string_view("\x16\x03\x01\x02\x00\x01", 6));  // the beginning of a ClientHello
+  EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 200")) << "one of them has to make room";
+  for (auto& one : silent) EXPECT_TRUE(one.closes());
+}
+
+TEST_F(ServerTest, CertificatesAreReadAgain) {
+  listen_on_tcp();
+  start();
+  EXPECT_TRUE(server_->reload_tls());
+  std::filesystem::remove(options_.tls.certificate);
+  EXPECT_FALSE(server_->reload_tls());
+}
+
 TEST_F(ServerTest, PortInUseIsRefusedAndNothingIsLeft) {
-  options_.tcp = TcpAddress{"127.0.0.1", 0};
+  listen_on_tcp();
   start();
   ServerOptions other = options_;
   other.socket = folder_ / "other.sock";
@@ -205,25 +260,17 @@ TEST_F(ServerTest, PortInUseIsRefusedAndNothingIsLeft) {
   EXPECT_FALSE(std::filesystem::exists(other.socket));
 }
 
-TEST(TcpAddressTest, OnlyLoopbackIsAccepted) {
+TEST(TcpAddressTest, IsAnIpAddressAndAPort) {
   EXPECT_EQ(parse_tcp_address("127.0.0.1:9000")->port, 9000);
-  EXPECT_EQ(parse_tcp_address("127.9.8.7:0")->host, "127.9.8.7");
-  EXPECT_EQ(parse_tcp_address("[::1]:80")->host, "::1");
+  EXPECT_EQ(parse_tcp_address("0.0.0.0:0")->host, "0.0.0.0");
+  EXPECT_EQ(parse_tcp_address("[::]:80")->host, "::");
   EXPECT_EQ(parse_tcp_address("localhost:80")->host, "127.0.0.1");
-  for (const auto* text :
-       {"0.0.0.0:9000", "192.168.1.1:9000", "[::]:9000", "[fe80::1]:9000", "128.0.0.1:1", "[::ffff:127.0.0.1]:1"}) {
-    const auto result = parse_tcp_address(text);
-    ASSERT_FALSE(result) << text;
-    EXPECT_EQ(result.error().code, ErrorCode::access_denied) << text;
-    EXPECT_THAT(result.error().message, HasSubstr("no authentication")) << text;
-  }
   for (const auto* text : {"", "9000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:9x",
                            "::1:80", "host.example:80", "[]:1", ":80"}) {
     const auto result = parse_tcp_address(text);
     ASSERT_FALSE(result) << text;
     EXPECT_EQ(result.error().code, ErrorCode::invalid_value) << text;
   }
-  EXPECT_EQ(TcpListener::listen({"0.0.0.0", 0}).error().code, ErrorCode::access_denied);
 }
 
 // ---- requests --------------------------------------------------------------------------------------------------------
@@ -295,20 +342,6 @@ TEST_F(ServerTest, RangeIsIgnored) {
   EXPECT_THAT(reply, ::testing::EndsWith("GET:"));
 }
 
-TEST_F(ServerTest, ForeignHostIsRefusedOverTcp) {
-  options_.tcp = TcpAddress{"127.0.0.1", 0};
-  start();
-  const auto ask = [&](const std::string& host) {
-    return TestClient::to_tcp(server_->port()).ask("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
-  };
-  EXPECT_THAT(ask("evil.example"), StartsWith("HTTP/1.1 403"));
-  EXPECT_THAT(ask("127.0.0.1.evil.example:9000"), StartsWith("HTTP/1.1 403"));
-  EXPECT_THAT(ask("localhost:9000"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(ask("127.0.0.1:9000"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(ask("[::1]:9000"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(ask("[::1]"), StartsWith("HTTP/1.1 200"));
-}
-
 // ---- bounds ----------------------------------------------------------------------------------------------------------
 
 TEST_F(ServerTest, AnnouncedBodyBeyondTheLimitIsRefusedBeforeItIsRead) {
@@ -324,11 +357,7 @@ TEST_F(ServerTest, AnnouncedBodyBeyondTheLimitIsRefusedBeforeItIsRead) {
 
 TEST_F(ServerTest, RefusalReachesAClientThatSendsTheWholeBodyFirst) {
   options_.limits.body = 1000;
-  options_.tcp = TcpAddress{"127.0.0.1", 0};
   start();
-  auto over_tcp = TestClient::to_tcp(server_->port());
-  EXPECT_TRUE(over_tcp.send(post(std::string(5'000'000, 'a'))));
-  EXPECT_THAT(over_tcp.receive(), StartsWith("HTTP/1.1 413"));
   auto over_unix = client();
   EXPECT_TRUE(over_unix.send(post(std::string(5'000'000, 'a'))));
   EXPECT_THAT(over_unix.receive(), StartsWith("HTTP/1.1 413"));

@@ -94,6 +94,19 @@ class HttpTransport : public Transport {
     if (error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout)
       return fail(ErrorCode::system,
                   "Cannot contact the polycubed daemon at {} Please verify that the daemon is running.", settings_.url);
+    if (endpoint_.tls && (error == httplib::Error::SSLLoadingCerts || error == httplib::Error::Success))
+      return fail(ErrorCode::system,
+                  "cacert {}, cert {} or key {} cannot be used: is each a PEM file that you may read?",
+                  settings_.ca_certificate, settings_.certificate, settings_.key);
+    if (endpoint_.tls && error == httplib::Error::SSLServerVerification)
+      return fail(
+          ErrorCode::system,
+          "The certificate of the daemon at {} is not one for {} that {} (cacert) vouches for; nothing was sent",
+          settings_.url, endpoint_.host, settings_.ca_certificate);
+    if (endpoint_.tls && (error == httplib::Error::SSLConnection || error == httplib::Error::Read))
+      return fail(ErrorCode::system, "The daemon at {} does not accept {}; its log says why", settings_.url,
+                  settings_.certificate.empty() ? "clients without a certificate: set cert and key"
+                                                : "the certificate " + settings_.certificate);
     return fail(ErrorCode::system, "The daemon at {} did not answer completely: {}", settings_.url,
                 httplib::to_string(error));
   }

@@ -58,12 +58,22 @@ Result<> remove_data_path(const Options& options) {
   return engine->settle();
 }
 
+// Certificates are renewed while the daemon runs.
+void reload(api::Server& server) {
+  if (server.port() == 0) return;
+  if (auto done = server.reload_tls(); !done)
+    log::error("SIGHUP: the certificates of before stay in use: {}", done.error().message);
+  else
+    log::info("SIGHUP: what TLS needs was read again");
+}
+
 Result<> run(Options options) {
   if (geteuid() != 0) return fail(ErrorCode::access_denied, "polycubed must run as root");
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before there are threads, which inherit it
   signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
@@ -88,8 +98,12 @@ Result<> run(Options options) {
                   .version = POLYCUBE_VERSION}));
   remote::Server services(*controller);
   PCN_TRY(serve_services(services, options));
-  api::ServerOptions server_options;
-  server_options.socket = options.socket;
+  api::ServerOptions server_options{
+      .socket = options.socket,
+      .group = options.group,
+      .tcp = {},
+      .tls = {options.certificate, options.key, options.ca, options.crl, options.blacklist, options.whitelist},
+      .limits = {}};
   if (!options.listen.empty()) {
     PCN_ASSIGN(server_options.tcp, api::parse_tcp_address(options.listen));
   }
@@ -98,13 +112,13 @@ Result<> run(Options options) {
   api::Server server([&](const api::HttpRequest& request) { return restconf.handle(request); }, server_options);
   PCN_TRY(server.start());
   log::info("polycubed {} is ready on {}", POLYCUBE_VERSION, options.socket.string());
-  if (server.port() != 0) log::info("polycubed also listens on TCP port {}", server.port());
+  if (server.port() != 0) log::info("polycubed also serves TLS on TCP port {}", server.port());
   const Watchdog watchdog({{"the lock of the controller", [&] { controller->wait_for_lock(); }},
                            {"the thread of the slow path", [&] { controller->wait_for_slow_path(); }}});
   notify_ready(fmt::format("serves the API on {}", options.socket.string()));
 
   int signal_number = 0;
-  sigwait(&signals, &signal_number);
+  while (sigwait(&signals, &signal_number) != 0 || signal_number == SIGHUP) reload(server);
   log::info("stopping: {}", strsignal(signal_number));
   notify_stopping(leave_running ? "stopping; the data path stays" : "stopping, and the data path with it");
   controller->end_subscriptions();

@@ -21,6 +21,43 @@ bool path_setting(Options& options, const std::string& value) {
   return !value.empty();
 }
 
+template <std::string Options::* member>
+bool text_setting(Options& options, const std::string& value) {
+  options.*member = value;
+  return !value.empty();
+}
+
+// Over TCP the API needs certificates on both sides. Completes `listen`.
+Result<> check_tls(Options& options) {
+  const auto wrong = [](const char* text) { return fail(ErrorCode::invalid_value, "{}", text); };
+  const bool certificate = !options.certificate.empty();
+  const bool clients = !options.ca.empty() || !options.whitelist.empty();
+  if (!options.listen.empty() && (!options.address.empty() || !options.port.empty()))
+    return wrong("--listen says what --addr and --port say; give one of the two");
+  if (options.listen.empty() && (certificate || !options.address.empty() || !options.port.empty())) {
+    const std::string host = options.address.empty() ? "localhost" : options.address;
+    const bool bare = host.find(':') != std::string::npos && host.front() != '[';
+    options.listen = fmt::format("{}:{}", bare ? '[' + host + ']' : host, options.port.empty() ? "9000" : options.port);
+  }
+  if (certificate != !options.key.empty()) return wrong("--cert and --key go together");
+  if (!options.ca.empty() && !options.whitelist.empty())
+    return wrong("--cacert and --cert-whitelist exclude each other");
+  if (!options.blacklist.empty() && !options.whitelist.empty())
+    return wrong("--cert-blacklist and --cert-whitelist exclude each other");
+  if (options.ca.empty() && !(options.blacklist.empty() && options.crl.empty()))
+    return wrong("--cert-blacklist and --crl need --cacert");
+  if (certificate && !clients)
+    return wrong("--cert needs --cacert or --cert-whitelist: whoever may connect proves it by a certificate");
+  if (!certificate && clients) return wrong("--cacert and --cert-whitelist need --cert and --key");
+  if (!certificate && !options.listen.empty())
+    return fail(ErrorCode::invalid_value,
+                "--listen {} needs --cert, --key and --cacert (or --cert-whitelist): over TCP there is only TLS with "
+                "certificates on both sides, as whoever reaches it would control the data path otherwise. On this "
+                "machine, use the Unix socket",
+                options.listen);
+  return {};
+}
+
 // TCP lets in whoever proves to be allowed to, and nobody else.
 Result<> check_services(const Options& options) {
   const bool given =
@@ -62,11 +99,16 @@ const std::map<std::string, Setter>& settings() {
          o.log_level = v;
          return log::parse_level(v).has_value();
        }},
-      {"listen",
-       [](Options& o, const std::string& v) {
-         o.listen = v;
-         return true;
-       }},
+      {"group", text_setting<&Options::group>},
+      {"listen", text_setting<&Options::listen>},
+      {"addr", text_setting<&Options::address>},
+      {"port", text_setting<&Options::port>},
+      {"cert", path_setting<&Options::certificate>},
+      {"key", path_setting<&Options::key>},
+      {"cacert", path_setting<&Options::ca>},
+      {"crl", path_setting<&Options::crl>},
+      {"cert-blacklist", path_setting<&Options::blacklist>},
+      {"cert-whitelist", path_setting<&Options::whitelist>},
       {"services-dir",
        [](Options& o, const std::string& v) {
          o.service_dirs.emplace_back(v);
@@ -145,7 +187,18 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   config->capture_default_str();
   app.add_option("-l,--log-level,--loglevel", options.log_level, "trace, debug, info, warn, err, critical or off")
       ->capture_default_str();
-  app.add_option("--listen", options.listen, "also serve the API on this loopback address, e.g. 127.0.0.1:9000");
+  app.add_option("--group", options.group, "group whose members may use the Unix socket")->capture_default_str();
+  app.add_option("--listen", options.listen, "also serve the API over TLS at ADDRESS:PORT; needs the options below");
+  app.add_option("-a,--addr", options.address, "the address of --listen alone (localhost)");
+  app.add_option("-p,--port", options.port, "the port of --listen alone (9000)");
+  app.add_option("-c,--cert", options.certificate, "the daemon's certificate (PEM)");
+  app.add_option("-k,--key", options.key, "its private key (PEM)");
+  app.add_option("--cacert", options.ca, "certificates of the authorities that sign the clients' (PEM)");
+  app.add_option("--crl", options.crl, "revocation lists of these authorities, of each one (PEM)");
+  app.add_option("--cert-blacklist,--cert-black-list", options.blacklist,
+                 "folder of certificates that are refused, by hash (openssl rehash)");
+  app.add_option("--cert-whitelist,--cert-white-list", options.whitelist,
+                 "instead of --cacert: folder of the only certificates that are accepted, by hash");
   app.add_option("--services-dir", options.service_dirs, "folder with service packages; may be given several times");
   app.add_option("--services-socket", options.services_socket,
                  "Unix socket for services with a process of their own (polycube-service); none without");
@@ -181,6 +234,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   if (config->count() > 0 || std::filesystem::exists(options.config, ignored))
     PCN_TRY(apply_config(options.config, given, options));
   if (auto level = log::parse_level(options.log_level); !level) return tl::unexpected<Error>(level.error());
+  PCN_TRY(check_tls(options));
   PCN_TRY(check_services(options));
   for (const std::filesystem::path& folder : options.service_dirs)
     if (!std::filesystem::is_directory(folder, ignored))

@@ -18,7 +18,16 @@ struct Options {
   std::filesystem::path pin_dir = "/sys/fs/bpf/polycube";
   std::filesystem::path config = "/etc/polycube/polycubed.conf";
   std::string log_level = "info";
-  std::string listen;  ///< "address:port" on the loopback, or empty
+  std::string group = "polycube";  ///< whose members may use the socket
+  std::string listen;              ///< "ADDRESS:PORT" of the API over TLS, or empty
+  std::string address;             ///< the same in two parts, as the original tool has them
+  std::string port;
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+  std::filesystem::path ca;
+  std::filesystem::path crl;
+  std::filesystem::path blacklist;  ///< folders of certificates by hash
+  std::filesystem::path whitelist;
   std::vector<std::filesystem::path> service_dirs;
   std::filesystem::path services_socket;  ///< for services with a process of their own; empty: none
   std::string services_listen;            ///< "ADDRESS:PORT" for those on other machines, or empty

@@ -58,7 +58,7 @@ Result<> Server::start(const ServerOptions& options) {
     builder.AddListeningPort(options.address, grpc::SslServerCredentials(credentials), &port_);
   }
   if (!options.socket.empty()) {
-    PCN_ASSIGN(unix_, api::UnixListener::listen(options.socket));
+    PCN_ASSIGN(unix_, api::UnixListener::listen(options.socket, ""));
   }
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || (!options.address.empty() && port_ == 0))

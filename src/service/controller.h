@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "model/datastore.h"
+#include "service/client.h"
 #include "service/events.h"
 #include "service/metrics.h"
 
@@ -25,12 +26,6 @@ struct EditReply {
   bool created = false;
   std::string location;  ///< api-path of a resource created by POST
   std::string etag;      ///< of the configuration after the edit
-};
-
-/// Who asks for a change, and why, for the history.
-struct Origin {
-  std::string author;
-  std::string comment;
 };
 
 class Controller {

@@ -19,7 +19,7 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
   if (!store_ && !events_.watched()) return {};
   Commit commit;
   commit.time = std::chrono::system_clock::now();
-  commit.author = origin_.author;
+  commit.author = origin_.client.user;
   commit.comment = origin_.comment;
   for (const auto& [id, change] : candidate.changes)
     commit.changes[id] = model::flat_changes(change.before.get(), change.after.get(), model::Leaf::set);

@@ -275,19 +275,10 @@ def test_bad_configuration_file(lab, line):
     assert f"{file}:2" in done.stderr
 
 
-def test_listens_on_loopback_when_asked(lab):
-    daemon = lab.daemon("--listen", "127.0.0.1:9111")
-    text = lab.host.run("curl", "-sS", "--max-time", "10", "http://127.0.0.1:9111/restconf")
-    assert "ietf-restconf:restconf" in text
-    sockets = lab.host.run("ss", "-Hltn")
-    assert "127.0.0.1:9111" in sockets and "0.0.0.0" not in sockets.split("127.0.0.1:9111")[0]
-    code, _ = daemon.ctl("version")
-    assert code == 0
-
-
-def test_socket_is_for_its_owner_only(lab):
-    daemon = lab.daemon()
-    assert daemon.socket.stat().st_mode & 0o007 == 0
+def test_socket_is_for_its_owner_and_the_group(lab):
+    assert lab.daemon("--group", "no-such-group").socket.stat().st_mode & 0o777 == 0o600
+    socket = lab.daemon("--group", "daemon").socket
+    assert socket.stat().st_mode & 0o777 == 0o660 and socket.group() == "daemon" and socket.owner() == "root"
 
 
 # ---- packages --------------------------------------------------------------------------------------------------------
