@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // polycubed: options, life cycle, nothing else.
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "engine/engine.h"
 #include "remote/server.h"
 #include "service/local_controller.h"
+#include "service/privileges.h"
 
 namespace polycube::daemon {
 
@@ -26,6 +28,10 @@ namespace {
 // PREFIX/bin/polycubed reads PREFIX/share/polycube and PREFIX/lib/polycube/services, installed or in a build tree.
 fs::path data_dir() { return own_prefix() / "share" / "polycube"; }
 fs::path services_dir() { return own_prefix() / "lib" / "polycube" / "services"; }
+
+// What each is for is in docs/security.md.
+const std::vector<unsigned> needed_capabilities = {CAP_BPF,   CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN,
+                                                   CAP_CHOWN, CAP_SETUID,  CAP_SETGID,    CAP_SETFCAP, CAP_KILL};
 
 // Each cube holds a handful of descriptors (maps, programs, an attachment for each device).
 void raise_descriptor_limit() {
@@ -77,6 +83,7 @@ Result<> run(Options options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before there are threads, which inherit it
   signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  PCN_TRY(service::keep_capabilities(needed_capabilities));  // also before there are threads
 
   if (options.remove_data_path) return remove_data_path(options);
   PCN_ASSIGN(StateDir state, StateDir::open(options.state_dir));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // polycube-service: loads a package and serves its cubes to a daemon, whenever there is one.
 #include <grpc/support/log.h>
+#include <linux/capability.h>
 #include <signal.h>
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "remote/runner.h"
 #include "remote/tls.h"
 #include "service/library.h"
+#include "service/privileges.h"
 
 namespace polycube::remote {
 
@@ -105,6 +107,8 @@ class Stopper {
 };
 
 Result<> run(const RunnerOptions& options) {
+  // A control plane asks the daemon for what takes any; the sandbox of the compiler maps user 0 in a namespace of its own.
+  PCN_TRY(service::keep_capabilities({CAP_SETFCAP}));  // before gRPC has threads
   std::error_code error;
   const fs::path folder = fs::canonical(options.package, error);
   if (error) return fail(ErrorCode::not_found, "{}: there is no such folder", options.package.string());

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon and services of their own process may do of all that root may."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daemon import POLYCUBED
+from remote import RemoteService
+
+NUMBERS = {"chown": 0, "kill": 5, "setgid": 6, "setuid": 7, "net_admin": 12, "net_raw": 13, "sys_admin": 21, "setfcap": 31,
+           "perfmon": 38, "bpf": 39}
+OF_THE_DAEMON = sum(1 << number for number in NUMBERS.values())
+OF_A_SERVICE = 1 << NUMBERS["setfcap"]
+
+
+def assert_privileges(pid, expected):
+    """Of each thread, since a thread's capabilities are its own."""
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        sets = {name: int(fields[f"Cap{name}"], 16) for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")}
+        assert sets == {"Inh": 0, "Prm": expected, "Eff": expected, "Bnd": expected, "Amb": 0}, fields["Name"]
+        assert fields["NoNewPrivs"] == "1", fields["Name"]
+
+
+@pytest.fixture
+def own(lab):
+    return lab.daemon(remote=True)
+
+
+def test_the_daemon_keeps_what_it_needs(lab, own):
+    a, b = lab.station("a"), lab.station("b")
+    own.do("simplebridge add br1")
+    own.do(f"br1 ports add p1 peer={a.port}")
+    own.do(f"br1 ports add p2 peer={b.port}")
+    a.ping(b)
+    assert_privileges(own.pid, OF_THE_DAEMON)
+
+
+def test_a_service_keeps_next_to_nothing(lab, own):
+    service = RemoteService(lab, own).start()
+    assert_privileges(service.process.pid, OF_A_SERVICE)
+
+
+def test_a_capability_that_is_missing_is_said(lab):
+    """A service manager or container may have taken one away already."""
+    done = subprocess.Popen(lab.host.command("setpriv", "--bounding-set", "-kill", POLYCUBED, "--transient", "--socket",
+                                             lab.folder / "s", "--state-dir", lab.folder / "state"),
+                            stderr=subprocess.PIPE, text=True)
+    try:
+        line = done.stderr.readline()
+        assert "cap_kill is missing" in line, line
+    finally:
+        done.terminate()
+        done.communicate()
