@@ -149,6 +149,7 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
   const auto begin = std::chrono::steady_clock::now();
   auto type = json_type;
   HttpResponse response;
+  std::string refusal;
   const bool reading = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
   try {
     const auto schema = controller_.schema();
@@ -166,6 +167,7 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
     if (reply) {
       response = std::move(*reply);
     } else {
+      refusal = reply.error().error.message;
       response = error_response(reply.error(), reading, type, schema.get());
       if (!reading) {
         log::info("{} {} refused: {}", loggable(request.method), loggable(request.target),
@@ -174,9 +176,11 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
     }
   } catch (const std::exception& exception) {
     log::error("{} {}: {}", loggable(request.method), loggable(request.target), exception.what());
+    refusal = exception.what();
     const Failure failure(Error{ErrorCode::system, "the request failed inside the daemon; its log says more", {}, {}});
     response = error_response(failure, reading, json_type, nullptr);
   }
+  if (audit_ != nullptr && !reading) audit_->record(request, response.status, refusal);
   response.headers.emplace_back("Cache-Control", "no-cache");
   activity_.answered(request.method, response.status, std::chrono::steady_clock::now() - begin);
   log::debug("{} {} {} {} bytes", loggable(request.method), loggable(request.target), response.status,

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "api/activity.h"
+#include "api/audit.h"
 #include "api/errors.h"
 #include "api/http.h"
 #include "api/target.h"
@@ -21,8 +22,9 @@ namespace polycube::api {
 
 class Restconf {
  public:
-  /// The controller outlives this object.
-  explicit Restconf(service::Controller& controller) : controller_(controller) {}
+  /// Controller and audit log, which may be null, outlive this object.
+  explicit Restconf(service::Controller& controller, AuditLog* audit = nullptr)
+      : controller_(controller), audit_(audit) {}
 
   [[nodiscard]] HttpResponse handle(const HttpRequest& request) const;
 
@@ -64,6 +66,7 @@ class Restconf {
 
   service::Controller& controller_;
   mutable Activity activity_;
+  AuditLog* audit_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const SchemaText> schema_text_;
 };

@@ -64,6 +64,11 @@ Result<> remove_data_path(const Options& options) {
   return engine->settle();
 }
 
+Result<std::unique_ptr<api::AuditLog>> open_audit_log(const Options& options) {
+  if (options.audit_log == "syslog") return api::AuditLog::to_syslog();
+  return api::AuditLog::open(options.audit_log.empty() ? options.state_dir / "audit.log" : fs::path(options.audit_log));
+}
+
 // Certificates are renewed while the daemon runs.
 void reload(api::Server& server) {
   if (server.port() == 0) return;
@@ -114,7 +119,8 @@ Result<> run(Options options) {
   if (!options.listen.empty()) {
     PCN_ASSIGN(server_options.tcp, api::parse_tcp_address(options.listen));
   }
-  api::Restconf restconf(*controller);
+  PCN_ASSIGN(const auto audit, open_audit_log(options));
+  api::Restconf restconf(*controller, audit.get());
   server_options.activity = &restconf.activity();
   api::Server server([&](const api::HttpRequest& request) { return restconf.handle(request); }, server_options);
   PCN_TRY(server.start());

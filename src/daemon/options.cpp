@@ -100,6 +100,7 @@ const std::map<std::string, Setter>& settings() {
          return log::parse_level(v).has_value();
        }},
       {"group", text_setting<&Options::group>},
+      {"audit-log", text_setting<&Options::audit_log>},
       {"listen", text_setting<&Options::listen>},
       {"addr", text_setting<&Options::address>},
       {"port", text_setting<&Options::port>},
@@ -199,6 +200,8 @@ Result<Options> parse_options(int argc, const char* const* argv) {
                  "folder of certificates that are refused, by hash (openssl rehash)");
   app.add_option("--cert-whitelist,--cert-white-list", options.whitelist,
                  "instead of --cacert: folder of the only certificates that are accepted, by hash");
+  app.add_option("--audit-log", options.audit_log,
+                 "file of the requests for changes, or 'syslog' (audit.log in the state folder)");
   app.add_option("--services-dir", options.service_dirs, "folder with service packages; may be given several times");
   app.add_option("--services-socket", options.services_socket,
                  "Unix socket for services with a process of their own (polycube-service); none without");

@@ -28,6 +28,7 @@ struct Options {
   std::filesystem::path crl;
   std::filesystem::path blacklist;  ///< folders of certificates by hash
   std::filesystem::path whitelist;
+  std::string audit_log;  ///< file, or "syslog"; empty: audit.log in the state folder
   std::vector<std::filesystem::path> service_dirs;
   std::filesystem::path services_socket;  ///< for services with a process of their own; empty: none
   std::string services_listen;            ///< "ADDRESS:PORT" for those on other machines, or empty
