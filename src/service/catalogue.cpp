@@ -106,7 +106,10 @@ Result<Catalogue> Catalogue::find(const fs::path& yang_dir, const std::vector<fs
                   catalogue.entries_.at(name).folder.string());
         continue;
       }
-      models.push_back(path / (name + ".yang"));
+      if (auto trusted = remote ? Result<>() : check_package(path); !trusted)
+        catalogue.entries_.at(name).error = trusted.error();
+      else
+        models.push_back(path / (name + ".yang"));
     }
   };
   for (const fs::path& folder : service_dirs) add(folder, false);

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import POLYCUBED
+from daemon import POLYCUBED, SERVICES
 from remote import RemoteService
 
 NUMBERS = {"chown": 0, "kill": 5, "setgid": 6, "setuid": 7, "net_admin": 12, "net_raw": 13, "sys_admin": 21, "setfcap": 31,
@@ -54,3 +54,26 @@ def test_a_capability_that_is_missing_is_said(lab):
     finally:
         done.terminate()
         done.communicate()
+
+
+@pytest.mark.parametrize("what", ["model", "object", "folder", "above"])
+def test_packages_that_others_could_change_are_not_loaded(lab, what):
+    services = lab.folder / "services"
+    package = services / "mine"
+    package.mkdir(parents=True)
+    for file in (SERVICES / "helloworld").iterdir():
+        (package / file.name.replace("helloworld", "mine")).write_bytes(file.read_bytes())
+    model = package / "mine.yang"
+    model.write_text(model.read_text().replace("helloworld", "mine"))
+    changed = {"model": model, "object": package / "mine.tc.o", "folder": package, "above": services}[what]
+    daemon = lab.daemon(services=[services])
+    assert "error" not in service(daemon)
+    daemon.stop()
+    changed.chmod(changed.stat().st_mode | 0o020)
+    daemon.start()
+    assert "nobody else may write it" in service(daemon)["error"]
+    assert daemon.ctl("mine", "add", "m1")[0] == 2
+
+
+def service(daemon):
+    return daemon.data("GET", "polycube:services/service=mine").json["polycube:service"][0]
