@@ -29,8 +29,8 @@ Result<std::vector<std::string>> match_list(const Headers& headers) {
 }
 
 /// Whether the resource exists, as far as configuration goes.
-Result<bool> exists(service::Controller& controller, const std::string& path) {
-  const auto reply = controller.read(path, {.content = model::Content::config, .depth = 1});
+Result<bool> exists(service::Controller& controller, const std::string& path, const service::Client& client) {
+  const auto reply = controller.read(path, {.content = model::Content::config, .depth = 1}, client);
   if (reply) return true;
   if (reply.error().code == ErrorCode::not_found || reply.error().code == ErrorCode::data_missing) return false;
   return tl::unexpected<Error>(reply.error());
@@ -41,7 +41,7 @@ Result<service::EditReply> edit_if_none_match(service::Controller& controller, c
                                               const service::Origin& origin) {
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     const std::string revision = controller.revision();  // before the resource is looked at, so never newer than it
-    PCN_ASSIGN(const bool present, exists(controller, edit.path));
+    PCN_ASSIGN(const bool present, exists(controller, edit.path, origin.client));
     const auto names_current = [&](const std::string& tag) { return revision_of(tag) == revision; };
     if (present && (none.any || std::ranges::any_of(none.strong, names_current) ||
                     std::ranges::any_of(none.weak, names_current))) {

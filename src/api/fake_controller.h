@@ -16,7 +16,8 @@ class FakeController : public service::Controller {
  public:
   explicit FakeController(std::shared_ptr<const model::Schema> schema) : schema_(std::move(schema)) {}
 
-  Result<service::ReadReply> read(const std::string& path, const model::ReadOptions& options) override {
+  Result<service::ReadReply> read(const std::string& path, const model::ReadOptions& options,
+                                  const service::Client&) override {
     return on_read(path, options);
   }
   Result<service::EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,

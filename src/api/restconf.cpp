@@ -76,7 +76,7 @@ Result<> refuse_query(const RequestTarget& target) {
   const auto& name = target.query.front().first;
   if (name == "insert" || name == "point") {
     return fail(ErrorCode::operation_not_supported,
-                "no list of these models is ordered by the user: '{}' has no meaning", name);
+                "'{}' is not supported: what is added goes to the end; PUT the container of a list to order it", name);
   }
   return fail(ErrorCode::invalid_value, "the query parameter '{}' is not known for this method and resource", name);
 }
@@ -269,7 +269,7 @@ Restconf::Reply Restconf::read(const Context& context, const std::string& path) 
     PCN_ASSIGN(none_match_tags, parse_entity_tags(*none_match));
   }
 
-  PCN_ASSIGN(auto reply, controller_.read(path, options));
+  PCN_ASSIGN(auto reply, controller_.read(path, options, context.request.client));
   const auto names_revision = [&](const std::string& tag) { return revision_of(tag) == reply.etag; };
   if (match && !match_tags.any && std::ranges::none_of(match_tags.strong, names_revision)) {
     return tl::unexpected<Failure>(

@@ -103,7 +103,8 @@ class HttpTransport : public Transport {
           ErrorCode::system,
           "The certificate of the daemon at {} is not one for {} that {} (cacert) vouches for; nothing was sent",
           settings_.url, endpoint_.host, settings_.ca_certificate);
-    if (endpoint_.tls && (error == httplib::Error::SSLConnection || error == httplib::Error::Read))
+    if (endpoint_.tls &&
+        (error == httplib::Error::SSLConnection || error == httplib::Error::Read || error == httplib::Error::Write))
       return fail(ErrorCode::system, "The daemon at {} does not accept {}; its log says why", settings_.url,
                   settings_.certificate.empty() ? "clients without a certificate: set cert and key"
                                                 : "the certificate " + settings_.certificate);

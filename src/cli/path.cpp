@@ -70,12 +70,14 @@ std::string meant_verb(const std::vector<std::string>& words) {
 Result<Target> resolve(const Schema& schema, const std::vector<std::string>& words, const CubeLookup& cubes) {
   const auto& first = words.front();
   if (const auto* service = schema.service(first)) return descend({first, {{service, {}}}}, words, 1);
+  if (const auto* container = schema.container(first); container != nullptr && !container->module.empty())
+    return descend({container->module, {{container, {}}}}, words, 1);
   PCN_ASSIGN(const auto name, cubes.service_of(first));
   const auto* service = name ? schema.service(*name) : nullptr;
   if (service != nullptr) return descend({*name, {{service, {}}}}, words, 0);
   std::vector<std::string> known{"connect",  "disconnect", "attach",   "detach", "services", "cubes",
                                  "topology", "netdevs",    "version",  "apply",  "diff",     "load",
-                                 "save",     "history",    "rollback", "trace"};
+                                 "save",     "history",    "rollback", "trace",    "nacm"};
   for (const auto& [service_name, node] : schema.services) known.push_back(service_name);
   for (auto& cube : cubes.names()) known.push_back(std::move(cube));
   return fail(ErrorCode::unknown_element, "Unknown word '{}': there is no service and no cube of this name{}", first,

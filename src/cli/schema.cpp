@@ -62,6 +62,7 @@ Result<Node> parse_node(const Json& json, int depth) {
   node.name = text_of(json, "name");
   node.description = text_of(json, "description");
   node.example = text_of(json, "example");
+  node.module = text_of(json, "module");
   node.config = flag_of(json, "config", true);
   node.init_only = flag_of(json, "init-only", false);
   node.unavailable = flag_of(json, "unavailable", false);

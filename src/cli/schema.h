@@ -35,6 +35,7 @@ struct Node {
   std::string name;
   std::string description;
   std::string example;
+  std::string module;  ///< of a container at the top that is none of module polycube's
   bool config = true;
   bool init_only = false;
   bool unavailable = false;   ///< takes no value but its default

@@ -105,6 +105,7 @@ Result<> run(Options options) {
                   .remote_dir = options.state_dir / "services",
                   .state_file = options.transient ? fs::path() : options.state_dir / "configuration.db",
                   .pin_dir = options.transient ? fs::path() : options.pin_dir,
+                  .admin_group = options.group,
                   .leave_running = leave_running,
                   .clean = options.clean,
                   .version = POLYCUBE_VERSION}));

@@ -210,13 +210,13 @@ Error validation_error(const ly_ctx* context, const lyd_node* tree) {
   return error;
 }
 
-Result<> complete(WorkingCopy& cube, const ServiceModel& service) {
+Result<> complete(WorkingCopy& cube) {
   DataTree& now = cube.now();
   const ly_ctx* context = now.schema()->context();
   PCN_TRY(resolve_references(cube));
   ly_err_clean(const_cast<ly_ctx*>(context), nullptr);
   lyd_node* forest = now.forest();
-  const LY_ERR error = lyd_validate_module(&forest, service.list->module, LYD_VALIDATE_NO_STATE, nullptr);
+  const LY_ERR error = lyd_validate_module(&forest, forest->schema->module, LYD_VALIDATE_NO_STATE, nullptr);
   now.reset_forest(forest);
   if (error != LY_SUCCESS) return tl::unexpected<Error>(validation_error(context, forest));
   // Validation may have added default values that refer, or removed targets whose `when` no longer holds.

@@ -9,7 +9,7 @@ namespace polycube::model {
 
 /// Completes an edited cube, which exists, with defaults and validates it.
 /// Entries that follow something the edit removed go away; other references to it are refused.
-[[nodiscard]] Result<> complete(WorkingCopy& cube, const ServiceModel& service);
+[[nodiscard]] Result<> complete(WorkingCopy& cube);
 
 /// Removes the entries that follow what was deleted, then checks that every other leafref has its target.
 /// Errors: in_use (the edit removed the target), data_missing (there never was one).

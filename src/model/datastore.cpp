@@ -14,6 +14,17 @@ namespace polycube::model {
 
 namespace {
 
+const lysc_node* access_node(const Schema& schema) {
+  return top_level(ly_ctx_get_module_implemented(schema.context(), access_id.service.c_str())).front();
+}
+
+NodePtr new_access(const Schema& schema) {
+  lyd_node* node = nullptr;
+  const lysc_node* container = access_node(schema);
+  if (lyd_new_inner(nullptr, container->module, container->name, 0, &node) != LY_SUCCESS) throw std::bad_alloc();
+  return NodePtr(node);
+}
+
 /// The cubes that a series of edits touches.
 class Workspace {
  public:
@@ -21,7 +32,7 @@ class Workspace {
 
   [[nodiscard]] bool exists(const CubeId& id) const {
     const auto touched = cubes_.find(id);
-    return touched != cubes_.end() ? touched->second.exists() : store_.cubes().count(id) != 0;
+    return touched != cubes_.end() ? touched->second.exists() : id == access_id || store_.cubes().count(id) != 0;
   }
 
   /// The cube of this name in another service, if there is one.
@@ -60,6 +71,7 @@ class Workspace {
   Result<lyd_node*> fetch(lyd_node* parent, const lyd_node* wanted) {
     const lyd_node* root = parent;
     while (lyd_parent(root)) root = lyd_parent(root);
+    if (root->schema->nodetype != LYS_LIST) return nullptr;
     const auto cube = cubes_.find({root->schema->module->name, std::string(text_of(lyd_child(root)))});
     const bool inside = cube != cubes_.end() && cube->second.exists() && cube->second.now().forest() == root;
     return inside ? cube->second.fetch(parent, wanted) : Result<lyd_node*>(nullptr);
@@ -69,7 +81,7 @@ class Workspace {
   Result<std::map<CubeId, Candidate::Change>> finish() {
     std::map<CubeId, Candidate::Change> changes;
     for (auto& [id, cube] : cubes_) {
-      if (cube.exists()) PCN_TRY(complete(cube, *store_.schema()->service(id.service)));
+      if (cube.exists()) PCN_TRY(complete(cube));
       if (!cube.is_unchanged()) changes.emplace(id, cube.release());
     }
     return changes;
@@ -77,6 +89,7 @@ class Workspace {
 
  private:
   std::pair<std::map<CubeId, WorkingCopy>::iterator, bool> reserve(const CubeId& id) {
+    if (id == access_id) return cubes_.try_emplace(id, store_.access());
     const auto running = store_.cubes().find(id);
     return cubes_.try_emplace(id, running == store_.cubes().end() ? nullptr : running->second);
   }
@@ -106,6 +119,10 @@ class Editor {
       PCN_ASSIGN(body_, parse_body(schema_.context(), edit_.body, edit_.format));
     }
     if (path_.empty()) return edit_datastore();
+    if (is_access(path_.nodes.front())) {
+      id_ = access_id;
+      return path_.nodes.size() == 1 ? edit_access() : edit_inside();
+    }
     service_ = schema_.service(path_.nodes.front()->module->name);
     if (path_.steps.front().keys.empty()) return edit_service();
     id_ = {service_->name, path_.steps.front().keys.front()};
@@ -149,7 +166,7 @@ class Editor {
         return error_at(ErrorCode::invalid_value, fmt::format("{} is read-only", path_.nodes[i]->name),
                         path_.text(i + 1));
     }
-    if (!schema_.service(path_.nodes.front()->module->name))
+    if (!schema_.service(path_.nodes.front()->module->name) && !is_access(path_.nodes.front()))
       return error_at(ErrorCode::invalid_value, "this is read-only", path_.text());
     if (edit_.method == Method::post && (!path_.is_instance() || (path_.target()->nodetype & LYD_NODE_TERM)))
       return error_at(
@@ -272,6 +289,11 @@ class Editor {
     if (object.kind != Value::Kind::object)
       return fail(ErrorCode::malformed_message, "the content of the datastore must be an object");
     for (const auto& member : object.members) {
+      if (member.module == access_id.service && member.name == access_id.name) {
+        PCN_TRY(set_access(member.value));
+        in_body_.insert(access_id);
+        continue;
+      }
       const ServiceModel* service = schema_.service(member.module.empty() ? member.name : member.module);
       if (!service || member.name != service->name) return unknown_service(member);
       PCN_ASSIGN(const auto entries, entries_of(service->list, member.value, qualified_name(service->list)));
@@ -354,6 +376,29 @@ class Editor {
     PCN_ASSIGN(NodePtr made, builder_.make_top_entry(path_.target(), entry));
     created = !exists;
     return create_cube(id_, std::move(made));
+  }
+
+  // ---- the access rules
+  // ------------------------------------------------------------------------------------------------------------------
+
+  static bool is_access(const lysc_node* top) { return access_id.service == top->module->name; }
+
+  Result<> edit_access() {
+    if (edit_.method == Method::post) return create_children(path_.nodes.size());
+    if (edit_.method == Method::remove) {
+      workspace_.put(access_id, new_access(schema_));
+      return {};
+    }
+    PCN_ASSIGN(const Value* value, target_value());
+    return set_access(*value);
+  }
+
+  Result<> set_access(const Value& value) {
+    if (value.kind != Value::Kind::object)
+      return error_at(ErrorCode::malformed_message, "nacm is an object", qualified_name(access_node(schema_)));
+    if (edit_.method == Method::put) workspace_.put(access_id, new_access(schema_));
+    PCN_ASSIGN(WorkingCopy * rules, workspace_.touch(access_id));
+    return builder_.add_members(rules->now().forest(), value, Mode::merge);
   }
 
   // ---- inside a cube
@@ -557,6 +602,16 @@ class Editor {
 
 }  // namespace
 
+Datastore::Datastore(std::shared_ptr<const Schema> schema) : schema_(std::move(schema)) {
+  lyd_node* rules = new_access(*schema_).release();
+  // Of an empty container only the defaults have to be added, which fails for lack of memory alone.
+  const LY_ERR error = lyd_validate_module(&rules, rules->schema->module, LYD_VALIDATE_NO_STATE, nullptr);
+  auto tree = std::make_shared<DataTree>(schema_, rules);
+  if (error != LY_SUCCESS) throw std::bad_alloc();
+  tree->freeze();
+  access_ = std::move(tree);
+}
+
 const CubeTree* Datastore::find(std::string_view name) const {
   for (const auto& service : schema_->services()) {
     const auto cube = cubes_.find(CubeId{service.name, std::string(name)});
@@ -578,6 +633,7 @@ Result<Candidate> Datastore::edit(const std::vector<Edit>& edits) const {
     candidate.location = editor.location;
   }
   PCN_ASSIGN(candidate.changes, workspace.finish());
+  if (auto access = candidate.changes.extract(access_id)) candidate.access = std::move(access.mapped());
   return candidate;
 }
 
@@ -593,6 +649,7 @@ CubeTree copy_of(const DataTree& tree) {
 }  // namespace
 
 void Datastore::publish(Candidate& candidate) {
+  if (candidate.access) access_ = candidate.access->after;
   for (auto& [id, change] : candidate.changes) {
     if (!change.after) {
       cubes_.erase(id);
@@ -613,6 +670,9 @@ Result<Datastore> Datastore::moved_to(std::shared_ptr<const Schema> schema) cons
     copy.freeze();
     moved.cubes_[id] = std::make_shared<const DataTree>(std::move(copy));
   }
+  PCN_ASSIGN(DataTree rules, access_->duplicate_to(moved.schema_));
+  rules.freeze();
+  moved.access_ = std::make_shared<const DataTree>(std::move(rules));
   return moved;
 }
 

@@ -42,6 +42,9 @@ struct CubeId {
 
 using CubeTree = std::shared_ptr<const DataTree>;
 
+/// The access rules, container ietf-netconf-acm:nacm: a tree of their own, which is always there, as that of a cube.
+inline const CubeId access_id{"ietf-netconf-acm", "nacm"};
+
 /// What an edit leads to. `before` or `after` is null for a created or deleted cube. Cubes that do not change are not
 /// listed, so an edit without effect has no changes.
 struct Candidate {
@@ -53,8 +56,9 @@ struct Candidate {
     bool selection = false;
   };
   std::map<CubeId, Change> changes;
-  bool created = false;  ///< the target resource was created (201) rather than changed (204)
-  std::string location;  ///< POST: api-path of the created resource
+  std::optional<Change> access;  ///< of the access rules; no selection
+  bool created = false;          ///< the target resource was created (201) rather than changed (204)
+  std::string location;          ///< POST: api-path of the created resource
 };
 
 /// One step of a parsed api-path: node name and, for list entries, the decoded key values.
@@ -80,10 +84,11 @@ struct ReadOptions {
 
 class Datastore {
  public:
-  explicit Datastore(std::shared_ptr<const Schema> schema) : schema_(std::move(schema)) {}
+  explicit Datastore(std::shared_ptr<const Schema> schema);
 
   [[nodiscard]] const std::shared_ptr<const Schema>& schema() const { return schema_; }
   [[nodiscard]] const std::map<CubeId, CubeTree>& cubes() const { return cubes_; }
+  [[nodiscard]] const CubeTree& access() const { return access_; }
   [[nodiscard]] const CubeTree* find(std::string_view name) const;  ///< a cube of any service
 
   /// Candidate of an edit: parsed, applied to copies of the touched cubes, completed with defaults and validated
@@ -91,7 +96,7 @@ class Datastore {
   /// POST creates and refuses what exists; on the datastore it takes any number of cubes, all or none. PUT replaces,
   /// PATCH merges (plain patch, RFC 8040 4.6.1) into what must exist, except for leaves, and for cubes in the body of a
   /// PATCH of the datastore or of a whole service; DELETE removes. State data cannot be edited. PUT, PATCH and DELETE
-  /// of a list without keys mean all of its entries. Entries that follow (pcn:follows) something removed are removed
+  /// of a list without keys mean all of its entries. The access rules are replaced only by who names them. Entries that follow (pcn:follows) something removed are removed
   /// with it.
   /// Errors carry the api-path of the node at fault.
   [[nodiscard]] Result<Candidate> edit(const Edit& edit) const;
@@ -109,6 +114,7 @@ class Datastore {
  private:
   std::shared_ptr<const Schema> schema_;
   std::map<CubeId, CubeTree> cubes_;
+  CubeTree access_;
 };
 
 /// Prints the resource at `path` of a forest that holds it (config and state already merged), cut by the options.

@@ -75,6 +75,8 @@ void mark_above(std::unordered_set<const lysc_node*>& marks, const lysc_node* no
 }
 
 void derive_node(const lysc_node* node, Schema::Details& details) {
+  const lysc_node* parent = data_parent(node);
+  if (parent && (parent->module != node->module || access_default(node))) mark_above(details.above_own_access, parent);
   if (node->nodetype & LYD_NODE_TERM) {
     if (extension(node, "init-only")) mark_above(details.above_init_only, node);
     const lysc_type* type = leaf_type(node);

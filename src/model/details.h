@@ -46,7 +46,9 @@ struct Schema::Details {
   std::vector<OutwardReference> outward;
   std::unordered_set<const lysc_node*> above_references;  ///< nodes that have one of them below
   std::unordered_set<const lysc_node*> above_init_only;   ///< nodes that have a pcn:init-only leaf below, or are one
-  std::map<std::string, std::string> sources;             ///< YANG text by module
+  /// Nodes below which access is decided anew: of another module, or marked nacm:default-deny-all or -write.
+  std::unordered_set<const lysc_node*> above_own_access;
+  std::map<std::string, std::string> sources;  ///< YANG text by module
 
   /// The leaf that a leafref refers to, or null.
   [[nodiscard]] const lysc_node* target(const lysc_node* leaf) const {

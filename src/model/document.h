@@ -36,6 +36,9 @@ struct Document {
 /// The instances of a cube after these changes; none when it does not exist.
 [[nodiscard]] control::Changes changed(control::Changes instances, const control::Changes& changes);
 
+/// What changes amount to that remove all instances and then create all: those that are the same in both are left out.
+[[nodiscard]] control::Changes difference(const control::Changes& changes);
+
 /// Lines that tell a person what changes do: "create router r1 ports p1 (peer=veth1)", "rewire ...", "change ...", "remove ...".
 [[nodiscard]] std::vector<std::string> describe(const CubeId& cube, const control::Changes& changes);
 

@@ -106,10 +106,16 @@ void append(std::string& xml, const Instance& instance, const lysc_node* parent)
 namespace {
 
 Result<std::string> cube_body(const Schema& schema, const CubeId& id, const control::Changes& changes) {
-  const ServiceModel* service = schema.service(id.service);
-  if (service == nullptr)
-    return fail(ErrorCode::unknown_element, "there is no service {} (of cube {})", id.service, id.name);
-  Instance top{service->list, {id.name}};
+  Instance top;
+  if (id == access_id) {
+    top.schema = top_level(ly_ctx_get_module_implemented(schema.context(), id.service.c_str())).front();
+  } else {
+    const ServiceModel* service = schema.service(id.service);
+    if (service == nullptr)
+      return fail(ErrorCode::unknown_element, "there is no service {} (of cube {})", id.service, id.name);
+    top.schema = service->list;
+    top.keys = {id.name};
+  }
   for (const control::Change& change : changes)
     if (change.after) PCN_TRY(place(id, top, change));
   std::string xml;
@@ -130,8 +136,26 @@ Result<std::string> datastore_body(const Schema& schema, const std::map<CubeId, 
 
 Result<Edit> replacing_edit(const Schema& schema, const CubeId& cube, const control::Changes& instances) {
   PCN_ASSIGN(std::string body, cube_body(schema, cube, instances));
-  return Edit{Method::put, fmt::format("{0}:{0}={1}", cube.service, encode_key(cube.name)), std::move(body),
-              Format::xml};
+  std::string path = cube == access_id ? fmt::format("{}:{}", cube.service, cube.name)
+                                       : fmt::format("{0}:{0}={1}", cube.service, encode_key(cube.name));
+  return Edit{Method::put, std::move(path), std::move(body), Format::xml};
+}
+
+control::Changes difference(const control::Changes& changes) {
+  std::map<std::pair<std::string, Keys>, std::optional<control::Leaves>> removed;
+  for (const control::Change& change : changes)
+    if (!change.after) removed[{change.node, change.keys}] = change.before;
+  control::Changes different;
+  for (const control::Change& change : changes) {
+    if (!change.after) continue;
+    const auto before = removed.extract({change.node, change.keys});
+    if (before.empty())
+      different.push_back(change);
+    else if (before.mapped() != change.after)
+      different.push_back({change.node, change.keys, before.mapped(), change.after});
+  }
+  for (auto& [place, leaves] : removed) different.push_back({place.first, place.second, std::move(leaves), {}});
+  return different;
 }
 
 control::Changes changed(control::Changes instances, const control::Changes& changes) {

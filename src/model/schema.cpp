@@ -6,6 +6,7 @@
 #include <mutex>
 #include <sstream>
 
+#include "model/datastore.h"
 #include "model/details.h"
 #include "model/yang.h"
 
@@ -117,6 +118,8 @@ Result<const lys_module*> load_base(ly_ctx* context, const std::filesystem::path
                                     Schema::Details& details) {
   PCN_ASSIGN([[maybe_unused]] const lys_module* extensions,
              parse_module(context, yang_dir / "polycube-base.yang", texts, details));
+  PCN_ASSIGN([[maybe_unused]] const lys_module* access,
+             parse_module(context, yang_dir / "ietf-netconf-acm.yang", texts, details));
   return parse_module(context, yang_dir / "polycube.yang", texts, details);
 }
 
@@ -132,6 +135,12 @@ nlohmann::json describe_all(const Schema& schema, const Schema::Details& details
   }
   const lys_module* base = ly_ctx_get_module_implemented(schema.context(), "polycube");
   for (const lysc_node* node : top_level(base)) result["polycube"]["containers"].push_back(describe(details, node));
+  const lys_module* access = ly_ctx_get_module_implemented(schema.context(), access_id.service.c_str());
+  for (const lysc_node* node : top_level(access)) {
+    nlohmann::json container = describe(details, node);
+    container["module"] = access->name;
+    result["polycube"]["containers"].push_back(std::move(container));
+  }
   for (const auto* rpc = base->compiled->rpcs; rpc; rpc = reinterpret_cast<const lysc_node_action*>(rpc->next))
     result["polycube"]["rpcs"].push_back(describe(details, &rpc->node));
   return result;
@@ -170,6 +179,7 @@ Result<std::shared_ptr<Schema>> Schema::build(const std::filesystem::path& yang_
   }
   // Only now: libyang may compile modules again, at other addresses, while more are added.
   derive_details(base, details);
+  derive_details(ly_ctx_get_module_implemented(schema->context_, access_id.service.c_str()), details);
   for (std::size_t i = 0; i < modules.size(); ++i) {
     derive_details(modules[i], details);
     derive_standalone(modules[i], details);

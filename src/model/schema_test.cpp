@@ -142,7 +142,7 @@ TEST(Schema, Describes) {
   for (const auto& rpc : description.at("polycube").at("rpcs")) rpcs.push_back(rpc.at("name"));
   EXPECT_EQ(rpcs, (std::vector<std::string>{"connect", "disconnect", "attach", "detach", "apply", "rollback"}));
   EXPECT_EQ(description.at("polycube").at("rpcs")[2].at("input").size(), 5u);
-  EXPECT_EQ(description.at("polycube").at("containers").size(), 5u);
+  EXPECT_EQ(description.at("polycube").at("containers").size(), 6u);
 }
 
 TEST(Schema, Sources) {

@@ -195,6 +195,15 @@ std::optional<std::string> extension(const lysc_ext_instance* instances, std::st
   return std::nullopt;
 }
 
+std::optional<std::string_view> access_default(const lysc_node* node) {
+  LY_ARRAY_COUNT_TYPE i = 0;
+  LY_ARRAY_FOR(node->exts, i) {
+    const lysc_ext* definition = node->exts[i].def;
+    if (std::string_view(definition->module->name) == "ietf-netconf-acm") return definition->name;
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> typedefs(const lysc_node* leaf) {
   std::vector<std::string> names;
   const auto* parsed = static_cast<const lysp_node*>(leaf->priv);

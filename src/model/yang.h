@@ -73,6 +73,9 @@ using TextPtr = std::unique_ptr<char, FreeText>;
   return extension(node->exts, name);
 }
 
+/// What a node says of access that no rule is about (RFC 8341, 3.4.3): "default-deny-all", "default-deny-write" or nothing.
+[[nodiscard]] std::optional<std::string_view> access_default(const lysc_node* node);
+
 /// Names ("module:name") of the typedefs of a leaf, the one it names first, the most basic one last.
 [[nodiscard]] std::vector<std::string> typedefs(const lysc_node* leaf);
 

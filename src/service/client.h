@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "model/access_rules.h"
+
 namespace polycube::service {
 
 struct Client {
@@ -15,6 +17,11 @@ struct Client {
   std::vector<std::string> groups = {};  ///< names of the system's groups that a process on this machine is in
   bool recovery = false;                 ///< root on this machine: no rule applies (RFC 8341, 1.1, recovery session)
 };
+
+/// As the access rules see them.
+[[nodiscard]] inline model::AccessSubject subject_of(const Client& client) {
+  return {client.user, client.groups, client.recovery};
+}
 
 /// Who asks for a change, and why, for the history.
 struct Origin {

@@ -2,7 +2,7 @@
 /// The one door to the running system: reads, transactions and operations, as RESTCONF sees them.
 /// Why: the API only speaks HTTP, everything that thinks is behind this interface and can be tested without a socket.
 /// Invariants: a transaction is carried out completely or leaves everything as it was; when edit() returns, the data
-/// path is in effect.
+/// path is in effect. What the access rules do not permit to a client is access_denied, with the path of the first node.
 /// Threading: safe from every thread; transactions are serialised, reads run beside each other.
 #pragma once
 
@@ -32,8 +32,9 @@ class Controller {
  public:
   virtual ~Controller() = default;
 
-  /// `path`: api-path below {+restconf}/data, "" for the datastore.
-  [[nodiscard]] virtual Result<ReadReply> read(const std::string& path, const model::ReadOptions& options) = 0;
+  /// `path`: api-path below {+restconf}/data, "" for the datastore. What the client may not read is not there.
+  [[nodiscard]] virtual Result<ReadReply> read(const std::string& path, const model::ReadOptions& options,
+                                               const Client& client) = 0;
 
   /// `if_match`: entity tags of which one must be the current one; "*" matches every existing resource.
   [[nodiscard]] virtual Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,

@@ -110,7 +110,8 @@ bool is_command_word(const std::string& name) {
   static const std::set<std::string> words = {"add",      "set",     "show",     "del",      "connect", "disconnect",
                                               "attach",   "detach",  "topology", "services", "cubes",   "netdevs",
                                               "version",  "apply",   "diff",     "load",     "save",    "history",
-                                              "rollback", "metrics", "status",   "events",  "trace"};
+                                              "rollback", "metrics", "status",   "events",  "trace",
+                                              "nacm"};
   return words.contains(name);
 }
 
@@ -153,7 +154,10 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
     return EditReply{false, {}, etag()};
   }
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
-  PCN_TRY(commit(*candidate, edit.method == model::Method::remove ? find_whole_lists(target) : Cleared{}));
+  PCN_TRY(check_change(*candidate, topology_.chains));
+  const Cleared cleared = edit.method == model::Method::remove ? find_whole_lists(target) : Cleared{};
+  if (!cleared.lists.empty()) PCN_TRY(check_access(edit.path, model::Access::remove));
+  PCN_TRY(commit(*candidate, cleared));
   return EditReply{candidate->created, candidate->location, etag()};
 }
 
@@ -234,6 +238,13 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   if (candidate.changes.empty() && (!settings.chains || *settings.chains == topology_.chains)) {
     // Nothing but what the fast path has put there.
     for (const engine::TableAccess& list : cleared.lists) PCN_TRY(list.clear());
+    if (!candidate.access) return {};
+    // The access rules, of which the data path knows nothing.
+    PCN_TRY(save(candidate, topology_));
+    datastore_.publish(candidate);
+    follow_access_rules();
+    revision_++;
+    announce_commit();
     return {};
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -268,6 +279,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
     return done;
   }
   datastore_.publish(candidate);
+  if (candidate.access) follow_access_rules();
   topology_ = std::move(after);
   wiring_ = std::move(wiring);
   std::erase_if(refused_devices_, [&](const auto& refused) { return is_wired(wiring_, refused.first); });
@@ -324,6 +336,8 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   const auto key_count =
       static_cast<std::size_t>(std::count_if(leaves.begin(), leaves.end(), [](const auto& leaf) { return leaf.key; }));
   const bool whole_entry = target.steps.size() == learned->depth;
+  PCN_TRY(
+      check_access(edit.path, edit.method == model::Method::remove ? model::Access::remove : model::Access::update));
   if (learned->keys.empty() && whole_entry && edit.method == model::Method::remove) return learned->access.clear();
   if (learned->keys.size() != key_count) return tl::unexpected<Error>(reason);
   model::Row wanted(leaves.size());

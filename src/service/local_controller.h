@@ -18,6 +18,7 @@
 
 #include "engine/devices.h"
 #include "engine/engine.h"
+#include "model/access.h"
 #include "model/datastore.h"
 #include "model/document.h"
 #include "service/catalogue.h"
@@ -38,6 +39,7 @@ struct ControllerOptions {
   std::filesystem::path remote_dir;       ///< what services with a process of their own sent is kept here
   std::filesystem::path state_file = {};  ///< the running configuration is kept here; empty: it is not
   std::filesystem::path pin_dir = {};     ///< what outlives the daemon in the kernel is kept here; empty: nothing does
+  std::string admin_group = {};           ///< may do everything, as long as no access rules are configured
   bool leave_running = false;             ///< the data path stays when the controller goes
   bool clean = false;                     ///< begin with an empty configuration
   std::string version;                    ///< of the daemon
@@ -51,7 +53,8 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] static Result<std::unique_ptr<LocalController>> create(const ControllerOptions& options);
   ~LocalController() override;  ///< takes all cubes down
 
-  [[nodiscard]] Result<ReadReply> read(const std::string& path, const model::ReadOptions& options) override;
+  [[nodiscard]] Result<ReadReply> read(const std::string& path, const model::ReadOptions& options,
+                                       const Client& client) override;
   [[nodiscard]] Result<EditReply> edit(const model::Edit& edit, const std::vector<std::string>& if_match,
                                        const Origin& origin) override;
   [[nodiscard]] Result<std::string> invoke_action(const std::string& path, const std::string& body,
@@ -143,6 +146,15 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<> set_chains(topology::Topology after);
   [[nodiscard]] Result<> set_peers(const std::vector<std::pair<topology::PortName, std::string>>& peers);
   [[nodiscard]] std::string etag() const;
+
+  // Access rules (local_controller_access.cpp).
+  [[nodiscard]] Result<> set_up_access(const control::Changes& stored);
+  void follow_access_rules();
+  [[nodiscard]] Result<> check_change(const model::Candidate& candidate, const Chains& chains);
+  [[nodiscard]] Result<> check_access(const std::string& path, model::Access access);
+  [[nodiscard]] Result<> check_rpc(const std::string& rpc);
+  [[nodiscard]] tl::unexpected<Error> denied(model::Access access, const std::string& path);
+  [[nodiscard]] Result<> add_access(model::DataTree& forest, const Scope& scope, model::Content content) const;
 
   // State for replies.
   [[nodiscard]] Result<model::DataTree> forest(const Scope& scope, model::Content content) const;
@@ -236,7 +248,10 @@ class LocalController : public Controller, public ServiceRegistry {
   model::Datastore datastore_;
   std::unique_ptr<Store> store_;                              ///< null: nothing is kept
   std::atomic<std::shared_ptr<const model::Schema>> schema_;  ///< that of the catalogue, for those without the lock
-  Origin origin_;                                             ///< of the request that holds the lock alone
+  model::AccessRules access_rules_;                           ///< those of the datastore
+  std::atomic<std::uint32_t> denied_operations_ = 0;
+  std::atomic<std::uint32_t> denied_writes_ = 0;
+  Origin origin_;  ///< of the request that holds the lock alone
   topology::Topology topology_;
   topology::Wiring wiring_;
   std::unique_ptr<engine::Engine> engine_;

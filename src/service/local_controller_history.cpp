@@ -30,6 +30,12 @@ void describe_chains(const ChainChanges& changes, std::vector<std::string>& line
                                 chain_text(sides.second)));
 }
 
+std::vector<std::string> describe_access(const control::Changes& changes) {
+  auto lines = model::describe(model::access_id, changes);
+  if (lines.empty()) lines.push_back(fmt::format("reorder {} {}", model::access_id.service, model::access_id.name));
+  return lines;
+}
+
 std::string utc(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm parts{};
@@ -51,7 +57,8 @@ bool is_true(const std::map<std::string, std::string>& input, const std::string&
 std::vector<std::string> lines_of(const Commit& commit) {
   std::vector<std::string> lines;
   for (const auto& [id, changes] : commit.changes) {
-    const auto described = model::describe(id, changes);
+    const auto described =
+        id == model::access_id ? describe_access(model::difference(changes)) : model::describe(id, changes);
     lines.insert(lines.end(), described.begin(), described.end());
   }
   describe_chains(commit.chains, lines);
@@ -90,7 +97,11 @@ Result<> LocalController::add_history(model::DataTree& data, const Scope& scope)
 // Says what is done, and does it.
 Result<std::string> LocalController::carry_out(model::Candidate& candidate, const Settings& settings, bool dry_run) {
   PCN_ASSIGN(const topology::Topology after, topology_of(candidate, settings));
+  PCN_TRY(check_change(candidate, after.chains));
   std::vector<std::string> lines;
+  if (candidate.access)
+    lines = describe_access(
+        model::flat_changes(candidate.access->before.get(), candidate.access->after.get(), model::Leaf::all));
   for (const auto& [id, change] : candidate.changes) {
     const bool stays = change.before && change.after;
     const auto described = model::describe(
@@ -103,7 +114,7 @@ Result<std::string> LocalController::carry_out(model::Candidate& candidate, cons
     if (!change.before) PCN_TRY(check_name(id));
   if (dry_run) {
     PCN_TRY(judge(after));
-  } else if (!lines.empty()) {
+  } else if (!lines.empty() || candidate.access) {
     PCN_TRY(commit(candidate, {}, settings));
   }
   return text;
@@ -153,10 +164,14 @@ Result<std::string> LocalController::roll_back(const std::map<std::string, std::
   if (commits.size() < count)
     return fail(ErrorCode::data_missing, "there are only {} changes in the history", commits.size());
   std::map<model::CubeId, control::Changes> back;  // in order
+  std::optional<control::Changes> access;          // the rules as they were
   Settings settings{.restored = nullptr, .chains = topology_.chains};
   for (const Commit& commit : commits) {
+    if (const auto rules = commit.changes.find(model::access_id); rules != commit.changes.end())
+      access = model::reversed(rules->second);
     for (const auto& [id, changes] : commit.changes)
-      for (control::Change& change : model::reversed(changes)) back[id].push_back(std::move(change));
+      if (id != model::access_id)
+        for (control::Change& change : model::reversed(changes)) back[id].push_back(std::move(change));
     for (const auto& [parent, sides] : commit.chains) (*settings.chains)[parent] = sides.first;
   }
   std::erase_if(*settings.chains, [](const auto& chain) { return chain.second.empty(); });
@@ -174,6 +189,10 @@ Result<std::string> LocalController::roll_back(const std::map<std::string, std::
     } else if (exists) {
       edits.push_back(removal_of(id));
     }
+  }
+  if (access) {
+    PCN_ASSIGN(model::Edit edit, model::replacing_edit(*schema(), model::access_id, *access));
+    written.push_back(std::move(edit));
   }
   std::move(written.begin(), written.end(), std::back_inserter(edits));
   if (origin_.comment.empty()) origin_.comment = fmt::format("rollback {}", count);

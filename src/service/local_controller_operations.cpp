@@ -23,6 +23,7 @@ Result<std::string> LocalController::invoke_action(const std::string& path, cons
   if (tree == nullptr || engine_->cube(target.cube->name) == nullptr)
     return fail(ErrorCode::data_missing, "Cube {} does not exist{}", target.cube->name,
                 near_keys(target.cube->name, topology_.cubes));
+  PCN_TRY(check_access(path, model::Access::exec));
   PCN_ASSIGN(const auto missing, model::missing_entry(**tree, target));
   if (missing) return tl::unexpected<Error>(Error{ErrorCode::data_missing, "there is no such entry", *missing, {}});
   PCN_ASSIGN(const bool cleared, clear_by_model(target));
@@ -74,6 +75,7 @@ Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const st
   }
   const WriteLock lock(mutex_);
   origin_ = origin;
+  PCN_TRY(check_rpc(rpc));
   if (const auto comment = input.find("comment"); comment != input.end()) origin_.comment = comment->second;
   if (rpc == "polycube:apply" || rpc == "polycube:rollback") {
     PCN_ASSIGN(const std::string changes, rpc == "polycube:apply" ? apply(input) : roll_back(input));
@@ -120,6 +122,7 @@ Result<> LocalController::detach(const std::map<std::string, std::string>& input
 }
 
 Result<> LocalController::set_chains(topology::Topology after) {
+  PCN_TRY(check_change({}, after.chains));
   const auto begin = std::chrono::steady_clock::now();
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
@@ -144,6 +147,7 @@ Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::s
   std::vector<model::Edit> edits;
   for (const auto& [port, peer] : peers) edits.push_back(peer_edit(topology_.cubes.at(port.cube).service, port, peer));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
+  PCN_TRY(check_change(candidate, topology_.chains));
   return commit(candidate, {});
 }
 

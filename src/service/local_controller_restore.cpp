@@ -6,6 +6,18 @@
 
 namespace polycube::service {
 
+namespace {
+
+// The access rules are saved as a whole, since their order counts; also when there are none, which are not those as shipped.
+control::Changes all_rules(const model::DataTree& nacm) {
+  control::Changes instances = model::flat_changes(nullptr, &nacm, model::Leaf::set);
+  if (instances.empty() || !instances.front().node.empty())
+    instances.insert(instances.begin(), control::Change{{}, {}, {}, control::Leaves()});
+  return instances;
+}
+
+}  // namespace
+
 ChainChanges LocalController::chain_changes(const Chains& before, const Chains& after) {
   ChainChanges different;
   for (const auto& [parent, cubes] : before) different[parent].first = cubes;
@@ -23,6 +35,11 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
   commit.comment = origin_.comment;
   for (const auto& [id, change] : candidate.changes)
     commit.changes[id] = model::flat_changes(change.before.get(), change.after.get(), model::Leaf::set);
+  if (candidate.access) {
+    control::Changes& changes = commit.changes[model::access_id];
+    changes = model::reversed(all_rules(*candidate.access->before));
+    for (control::Change& change : all_rules(*candidate.access->after)) changes.push_back(std::move(change));
+  }
   commit.chains = chain_changes(topology_.chains, after.chains);
   if (store_) PCN_TRY(store_->save(commit, after));
   saved_commit_ = std::move(commit);
@@ -38,15 +55,17 @@ Result<> LocalController::restore(const std::map<model::CubeId, control::Changes
 
 // All at once, or else one by one, so that one that cannot run any more does not keep down the others.
 Result<> LocalController::restore() {
-  if (options_.state_file.empty()) return {};
+  if (options_.state_file.empty()) return set_up_access({});
   PCN_ASSIGN(store_, Store::open(options_.state_file));
   PCN_ASSIGN(const StoredConfiguration stored, store_->read());
-  if (stored.cubes.empty()) return {};
+  PCN_TRY(set_up_access(options_.clean ? control::Changes() : stored.access));
+  if (stored.cubes.empty() && (stored.access.empty() || !options_.clean)) return {};
   if (options_.clean) {
     Commit commit;
     commit.time = std::chrono::system_clock::now();
     commit.comment = "polycubed --clean";
     for (const auto& [id, instances] : stored.cubes) commit.changes[id] = model::reversed(instances);
+    if (!stored.access.empty()) commit.changes[model::access_id] = model::reversed(stored.access);
     commit.chains = chain_changes(stored.topology.chains, {});
     return store_->save(commit, {});
   }

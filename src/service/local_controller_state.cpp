@@ -44,13 +44,15 @@ Result<> add_reason(model::DataTree& tree, const std::string& port, const std::s
 
 }  // namespace
 
-Result<ReadReply> LocalController::read(const std::string& path, const model::ReadOptions& options) {
+Result<ReadReply> LocalController::read(const std::string& path, const model::ReadOptions& options,
+                                        const Client& client) {
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
   if (options.content != model::Content::config && Scope(target, options.depth).covers({{"status"}})) refresh_fills();
   ReadLock lock(mutex_);
-  PCN_ASSIGN(const model::DataTree data, forest(Scope(target, options.depth), options.content));
+  PCN_ASSIGN(model::DataTree data, forest(Scope(target, options.depth), options.content));
+  model::hide_unreadable(data, access_rules_, subject_of(client));
   std::string tag = etag();
   lock.unlock();
   PCN_ASSIGN(std::string body, model::print(data, path, options));
@@ -66,6 +68,7 @@ Result<model::DataTree> LocalController::forest(const Scope& scope, model::Conte
                                          : cube_with_state(id, *tree, scope));
     PCN_TRY(model::append(data, std::move(cube)));
   }
+  PCN_TRY(add_access(data, scope, content));
   if (!scope.target().cube && content != model::Content::config) PCN_TRY(add_machine_state(data, scope));
   return data;
 }

@@ -37,6 +37,11 @@ CREATE TABLE intent (boot TEXT NOT NULL, elements TEXT NOT NULL);
 CREATE INDEX change_of ON change (history);
 )";
 
+// Came later; a polycubed that does not know it leaves it alone.
+constexpr const char* access_table =
+    "CREATE TABLE IF NOT EXISTS access (id INTEGER PRIMARY KEY, node TEXT NOT NULL, keys TEXT NOT NULL, leaves TEXT "
+    "NOT NULL)";
+
 std::optional<control::Leaves> leaves_from(const std::optional<std::string>& text) {
   return text ? std::optional(json::parse(*text).get<control::Leaves>()) : std::nullopt;
 }
@@ -195,6 +200,7 @@ Result<std::unique_ptr<Store>> Store::try_open(const fs::path& file) {
     // Whoever has the state folder is alone; committing is appending to the log, and one fsync.
     PCN_TRY(store->run("PRAGMA locking_mode=EXCLUSIVE"));
     PCN_TRY(store->check());
+    PCN_TRY(store->run(access_table));
     PCN_TRY(store->run("PRAGMA journal_mode=WAL"));
     return store->run("PRAGMA synchronous=FULL");
   };
@@ -257,6 +263,15 @@ Result<StoredConfiguration> Store::read() try {
     change.node = instances.text();
     change.keys = json::parse(instances.text()).get<std::vector<std::string>>();
     change.after = leaves_from(instances.text());
+  }
+  Statement rules(*this, "SELECT node, keys, leaves FROM access ORDER BY id");
+  for (;;) {
+    PCN_ASSIGN(const bool more, rules.step());
+    if (!more) break;
+    control::Change& change = stored.access.emplace_back();
+    change.node = rules.text();
+    change.keys = json::parse(rules.text()).get<std::vector<std::string>>();
+    change.after = leaves_from(rules.text());
   }
   Statement chains(*this, "SELECT parent, cubes FROM chain");
   for (;;) {
@@ -415,6 +430,15 @@ Result<> Store::save_cube(const model::CubeId& id, const control::Changes& chang
   return {};
 }
 
+Result<> Store::save_access(const control::Changes& changes) {
+  PCN_TRY(run("DELETE FROM access"));
+  Statement write(*this, "INSERT INTO access (node, keys, leaves) VALUES (?, ?, ?)");
+  for (const control::Change& change : changes)
+    if (change.after)
+      PCN_TRY(write.bind(change.node).bind(json(change.keys).dump()).bind(json(*change.after).dump()).run());
+  return {};
+}
+
 Result<> Store::save_commit(const Commit& commit) {
   const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(commit.time.time_since_epoch()).count();
   PCN_TRY(Statement(*this, "INSERT INTO history (time, author, comment, chains) VALUES (?, ?, ?, ?)")
@@ -447,10 +471,13 @@ Result<> Store::save(const Commit& commit, const topology::Topology& after) {
     // Deleted ones first: another service may have a cube by the same name now.
     for (const bool deleted : {true, false})
       for (const auto& [id, changes] : commit.changes) {
+        if (id == model::access_id) continue;
         const auto cube = after.cubes.find(id.name);
         const bool gone = cube == after.cubes.end() || cube->second.service != id.service;
         if (gone == deleted) PCN_TRY(save_cube(id, changes, after));
       }
+    if (const auto access = commit.changes.find(model::access_id); access != commit.changes.end())
+      PCN_TRY(save_access(access->second));
     for (const auto& [parent, sides] : commit.chains) {
       PCN_TRY(Statement(*this, "DELETE FROM chain WHERE parent=?").bind(parent).run());
       if (!sides.second.empty())

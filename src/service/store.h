@@ -34,12 +34,14 @@ struct Commit {
   std::chrono::system_clock::time_point time;
   std::string author;
   std::string comment;
-  std::map<model::CubeId, control::Changes> changes;  ///< without defaults (model::Leaf::set)
+  /// Without defaults (model::Leaf::set). Of the access rules (model::access_id) all instances go and all come.
+  std::map<model::CubeId, control::Changes> changes;
   ChainChanges chains;
 };
 
 struct StoredConfiguration {
   std::map<model::CubeId, control::Changes> cubes;  ///< all of each cube, as of one that is created
+  control::Changes access;                          ///< the access rules; none: they were never changed
   /// Names, indexes and UUIDs of cubes and ports, and the chains; nothing else of them.
   topology::Topology topology;
 };
@@ -82,6 +84,7 @@ class Store {
   [[nodiscard]] Result<> run(const std::string& sql);
   [[nodiscard]] Result<> save_cube(const model::CubeId& id, const control::Changes& changes,
                                    const topology::Topology& after);
+  [[nodiscard]] Result<> save_access(const control::Changes& changes);
   [[nodiscard]] Result<> save_commit(const Commit& commit);
   [[nodiscard]] tl::unexpected<Error> failure() const;
   std::mutex mutex_;

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Access control by ietf-netconf-acm (RFC 8341): who may read, change and invoke what."""
+
+import json
+import subprocess
+
+import pytest
+
+from harness import Lab
+
+NACM = "ietf-netconf-acm:nacm"
+HELLO = "helloworld:helloworld"
+BRIDGE = "simplebridge:simplebridge"
+GROUP = "daemon"  # a group that every machine has, in the place of `polycube`
+NOBODY = 65534
+
+CLIENT = """
+import http.client, json, socket, sys
+class Connection(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(sys.argv[1])
+connection = Connection("localhost")
+connection.request(sys.argv[2], sys.argv[3], sys.argv[4] or None, {"Content-Type": "application/yang-data+json"})
+reply = connection.getresponse()
+print(json.dumps([reply.status, reply.read().decode()]))
+"""
+
+
+class User:
+    """Somebody without privileges who is in the socket's group, and in others."""
+
+    def __init__(self, daemon, *groups, uid=NOBODY):
+        self.daemon = daemon
+        self.words = ["setpriv", f"--reuid={uid}", f"--regid={GROUP}",
+                      f"--groups={','.join((GROUP, *groups))}", "/usr/bin/python3", "-c", CLIENT]
+        for folder in (daemon.folder, daemon.lab.folder):
+            folder.chmod(0o755)
+
+    def rest(self, method, path, body=None):
+        text = json.dumps(body) if body is not None else ""
+        done = subprocess.run([*self.words, str(self.daemon.socket), method, path, text], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        status, reply = json.loads(done.stdout)
+        return status, json.loads(reply) if reply else {}
+
+    def data(self, method, path="", body=None):
+        return self.rest(method, f"/restconf/data/{path}".rstrip("/"), body)
+
+    def rpc(self, name, **values):
+        return self.rest("POST", f"/restconf/operations/polycube:{name}", {"polycube:input": values})
+
+
+def refused(answer, path=None):
+    status, reply = answer
+    error = reply["ietf-restconf:errors"]["error"][0]
+    assert (status, error["error-tag"]) == (403, "access-denied"), answer
+    if path is not None:
+        assert error["error-path"] == path
+    return error["error-message"]
+
+
+def rule(name, action="permit", **leaves):
+    return {"name": name, "action": action, **{leaf.replace("_", "-"): value for leaf, value in leaves.items()}}
+
+
+def set_rules(daemon, *rules, **leaves):
+    """For everybody who is in the socket's group."""
+    body = {**{leaf.replace("_", "-"): value for leaf, value in leaves.items()},
+            "rule-list": [{"name": "test", "group": [GROUP], "rule": list(rules)}]}
+    reply = daemon.data("PUT", NACM, {NACM: body})
+    assert reply.status == 204, reply.text
+
+
+@pytest.fixture
+def own(lab):
+    daemon = lab.daemon("--group", GROUP)
+    daemon.do("helloworld add hw1")
+    daemon.do("hw1 ports add p1")
+    daemon.do("hw1 ports add p2")
+    daemon.do("simplebridge add br1")
+    return daemon
+
+
+def test_as_shipped_the_sockets_group_may_do_everything(lab, own):
+    user = User(own)
+    assert user.data("POST", body={HELLO: [{"name": "hw2"}]})[0] == 201
+    assert user.data("GET", f"{HELLO}=hw1")[0] == 200
+    assert user.rpc("rollback", count=1)[0] == 200
+    assert user.data("PATCH", NACM, {NACM: {"read-default": "deny"}})[0] == 204
+
+
+def test_without_rules_a_user_may_read_only(lab, own):
+    own.do("br1 ports add p1")
+    own.data("DELETE", NACM)
+    user = User(own)
+    before = own.configuration()
+    assert user.data("GET", f"{HELLO}=hw1")[0] == 200
+    message = refused(user.data("PATCH", f"{HELLO}=hw1", {HELLO: [{"name": "hw1", "action": "forward"}]}),
+                      "/helloworld:helloworld[name='hw1']/action")
+    assert "nobody may not create" in message
+    refused(user.data("DELETE", f"{HELLO}=hw1"))
+    refused(user.data("POST", body={HELLO: [{"name": "hw2"}]}))
+    refused(user.rpc("connect", peer1="hw1:p1", peer2="br1:p1"))
+    assert user.data("GET", NACM)[0] == 404, "the rules themselves are for who may read them by a rule"
+    assert own.configuration() == before
+    counters = own.data("GET", NACM).json[NACM]
+    assert counters["denied-data-writes"] >= 3
+
+
+def test_root_is_never_locked_out(lab, own):
+    assert own.data("PUT", NACM, {NACM: {"read-default": "deny", "exec-default": "deny", "rule-list": [
+        {"name": "all", "group": ["*"], "rule": [rule("no", "deny")]}]}}).status == 204
+    assert own.data("GET", f"{HELLO}=hw1").status == 200
+    own.do("helloworld add hw2")
+    assert User(own).data("GET", f"{HELLO}=hw1")[0] == 404
+
+
+def test_rules_by_module_path_and_access(lab, own):
+    user = User(own)
+    set_rules(own, rule("keep", "deny", path="/helloworld:helloworld[name='hw1']/ports[name='p1']"),
+              rule("own", path="/helloworld:helloworld[name='hw1']", access_operations="read create update delete"),
+              rule("look", module_name="simplebridge", access_operations="read"),
+              rule("nothing else", "deny", module_name="simplebridge"), read_default="deny")
+    shown = user.data("GET", f"{HELLO}=hw1")[1][HELLO][0]
+    assert [port["name"] for port in shown["ports"]] == ["p2"], "the other one is left out"
+    assert user.data("GET", f"{HELLO}=hw1/ports=p1")[0] == 404
+    assert user.data("GET", f"{BRIDGE}=br1")[0] == 200
+    assert user.data("GET", "polycube:version")[0] == 404
+    everything = user.data("GET")[1]["ietf-restconf:data"]
+    assert set(everything) == {HELLO, BRIDGE}
+    assert user.data("PATCH", f"{HELLO}=hw1", {HELLO: [{"name": "hw1", "action": "forward"}]})[0] == 204
+    refused(user.data("PATCH", f"{HELLO}=hw1/ports=p1/peer", {"helloworld:peer": "br1:p1"}),
+            "/helloworld:helloworld[name='hw1']/ports[name='p1']/peer")
+    refused(user.data("DELETE", f"{HELLO}=hw1"), "/helloworld:helloworld[name='hw1']/ports[name='p1']")
+    assert user.data("DELETE", f"{HELLO}=hw1/ports=p2")[0] == 204
+    refused(user.data("POST", f"{BRIDGE}=br1", {"simplebridge:ports": [{"name": "p1"}]}))
+    refused(user.data("PATCH", body={"ietf-restconf:data": {HELLO: [{"name": "hw1", "loglevel": "OFF"}],
+                                                            BRIDGE: [{"name": "br1", "loglevel": "OFF"}]}}))
+    assert own.data("GET", f"{HELLO}=hw1/loglevel").json["helloworld:loglevel"] != "OFF", "all or nothing"
+
+
+def test_each_node_that_changes_counts_however_it_is_named(lab, own):
+    """A PUT of the cube, apply, rollback and connect change the same leaf."""
+    user = User(own)
+    set_rules(own, rule("wires", "deny", path="/helloworld:helloworld/ports/peer",
+                        access_operations="create update delete"), rule("rest"))
+    own.do("br1 ports add p1")
+    path = "/helloworld:helloworld[name='hw1']/ports[name='p1']/peer"
+    cube = {"name": "hw1", "ports": [{"name": "p1", "peer": "br1:p1"}, {"name": "p2"}]}
+    refused(user.data("PUT", f"{HELLO}=hw1", {HELLO: [cube]}), path)
+    refused(user.rpc("connect", peer1="hw1:p1", peer2="br1:p1"), path)
+    document = json.dumps({HELLO: [cube]})
+    refused(user.rpc("apply", configuration=document), path)
+    refused(user.rpc("apply", **{"configuration": document, "dry-run": True}), path)
+    own.do("connect hw1:p1 br1:p1")
+    refused(user.rpc("rollback", count=1), path)
+    assert user.data("PATCH", f"{HELLO}=hw1", {HELLO: [{"name": "hw1", "action": "forward"}]})[0] == 204
+
+
+def test_operations_and_actions(lab, own):
+    user = User(own)
+    own.do("transparenthelloworld add th1")
+    set_rules(own, rule("no wiring", "deny", rpc_name="attach"), rule("all"))
+    refused(user.rpc("attach", cube="th1", port="hw1:p1"))
+    own.do("attach th1 hw1:p1")
+    assert user.rpc("detach", cube="th1", port="hw1:p1")[0] == 204
+    set_rules(own, rule("keep", "deny", path="/transparenthelloworld:transparenthelloworld", access_operations="update"),
+              rule("all"))
+    refused(user.rpc("attach", cube="th1", port="hw1:p1"),
+            "/transparenthelloworld:transparenthelloworld[name='th1']/parent")
+    flush = f"{BRIDGE}=br1/fdb/flush"
+    assert user.data("POST", flush)[0] in (200, 204)
+    set_rules(own, rule("no actions", "deny", path="/simplebridge:simplebridge/fdb/flush", access_operations="exec"),
+              rule("all"))
+    refused(user.data("POST", flush))
+    assert own.data("GET", NACM).json[NACM]["denied-operations"] >= 2
+
+
+def test_groups_of_the_rules_and_of_the_system(lab, own):
+    member, other = User(own, "games"), User(own)
+    body = {"rule-list": [{"name": "players", "group": ["games"], "rule": [rule("all")]}]}
+    assert own.data("PUT", NACM, {NACM: body}).status == 204
+    assert member.data("POST", body={HELLO: [{"name": "hw3"}]})[0] == 201
+    refused(other.data("POST", body={HELLO: [{"name": "hw4"}]}))
+    assert own.data("PATCH", NACM, {NACM: {"enable-external-groups": False}}).status == 204
+    refused(member.data("DELETE", f"{HELLO}=hw3"))
+    assert own.data("PATCH", NACM, {NACM: {"groups": {"group": [{"name": "games", "user-name": ["nobody"]}]}}}).status == 204
+    assert other.data("DELETE", f"{HELLO}=hw3")[0] == 204
+    assert own.data("PATCH", NACM, {NACM: {"groups": {"group": [{"name": "x"}]}, "enable-nacm": False}}).status == 204
+    assert User(own, uid=4).data("DELETE", f"{HELLO}=hw1")[0] == 204
+
+
+def test_learned_entries_are_data_as_well(lab, own):
+    a, b = lab.station("a"), lab.station("b")
+    for name, station in (("p1", a), ("p2", b)):
+        own.do(f"br1 ports add {name} peer={station.port}")
+    a.ping(b)
+    set_rules(own, rule("keep", "deny", path="/simplebridge:simplebridge/fdb/entry", access_operations="delete"),
+              rule("all"))
+    user = User(own)
+    entry = own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"][0]["address"]
+    refused(user.data("DELETE", f"{BRIDGE}=br1/fdb/entry={entry.replace(':', '%3A')}"))
+    refused(user.data("DELETE", f"{BRIDGE}=br1/fdb/entry"))
+    assert own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]
+
+
+def test_rules_outlive_the_daemon_and_are_in_the_history(lab):
+    daemon = lab.daemon("--group", GROUP, clean=False)
+    shipped = daemon.data("GET", f"{NACM}?content=config").json
+    rules = [rule(name, path="/helloworld:helloworld") for name in "zay"]
+    set_rules(daemon, *rules)
+    configured = daemon.data("GET", f"{NACM}?content=config").json
+    assert "create ietf-netconf-acm nacm rule-list test" in daemon.do("history")
+    daemon.kill()
+    daemon.start()
+    assert daemon.data("GET", f"{NACM}?content=config").json == configured, "in the same order"
+    set_rules(daemon, *reversed(rules))
+    daemon.do("rollback")
+    assert daemon.data("GET", f"{NACM}?content=config").json == configured
+    assert "reorder ietf-netconf-acm nacm" in daemon.do("history")
+    daemon.data("DELETE", NACM)
+    none = daemon.data("GET", f"{NACM}?content=config").json
+    daemon.kill()
+    daemon.start()
+    assert daemon.data("GET", f"{NACM}?content=config").json == none != shipped, "no rules are not those as shipped"
+    daemon.do("rollback 4")
+    assert daemon.data("GET", f"{NACM}?content=config").json == shipped
+    daemon.options.append("--clean-on-exit")
+    daemon.stop()
+    daemon.start()
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("path", ["", "helloworld:helloworld", "/helloworld", "//x:y", 
+                                  "/helloworld:helloworld[name='1'", "/helloworld:helloworld | /x:y", "/*"])
+def test_paths_that_are_none_are_refused(lab, own, path):
+    before = own.configuration()
+    reply = own.data("PUT", NACM, {NACM: {"rule-list": [{"name": "x", "group": ["*"], "rule": [rule("x", path=path)]}]}})
+    assert reply.status == 400, reply.text
+    assert own.configuration() == before
+
+
+def test_the_whole_configuration_can_be_put_back(lab, own):
+    set_rules(own, rule("x", path="/helloworld:helloworld"))
+    saved = own.data("GET", "?content=config").json
+    own.data("DELETE", NACM)
+    assert own.data("PUT", body=saved).status == 204
+    assert own.data("GET", "?content=config").json == saved
+    del saved["ietf-restconf:data"][NACM]
+    assert own.data("PUT", body=saved).status == 204
+    assert NACM in own.data("GET", "?content=config").json["ietf-restconf:data"], "rules go by name only"
+
+
+def test_polycubectl_shows_and_sets_rules(lab, own):
+    assert "administrators" in own.do("nacm show")
+    own.do("nacm groups group add ops")
+    own.do("nacm set read-default=deny")
+    assert own.do("nacm read-default show").strip() == "deny"
+    own.do("nacm rule-list add ops")
+    own.do("nacm rule-list ops rule add look action=permit access-operations=read")
+    assert "look" in own.do("nacm rule-list ops show")
+    own.do("nacm rule-list del ops")
+
+
+def test_daemons_are_apart(lab, own):
+    """The rules of one are not those of another."""
+    other = Lab.open()
+    try:
+        second = other.daemon("--group", GROUP)
+        own.data("DELETE", NACM)
+        assert User(second).data("POST", body={HELLO: [{"name": "hw1"}]})[0] == 201
+    finally:
+        other.close()
