@@ -27,7 +27,7 @@ struct Offers {
   std::string example;            ///< a full command line
 };
 
-constexpr std::array<std::array<const char*, 3>, 18> own_words{{
+constexpr std::array<std::array<const char*, 3>, 19> own_words{{
     {"connect", "command", "Connect two ports, or a port and a network device"},
     {"disconnect", "command", "Disconnect what connect joined"},
     {"attach", "command", "Attach a transparent cube to a port or a network device"},
@@ -46,6 +46,7 @@ constexpr std::array<std::array<const char*, 3>, 18> own_words{{
     {"status", "command", "Show at a glance what is wrong, and what to do"},
     {"events", "command", "Follow changes, ports that go up and down, and faults"},
     {"metrics", "command", "Show what there is to watch, as Prometheus reads it"},
+    {"nacm", "command", "Who may read, change and invoke what"},
 }};
 
 constexpr const char* flags =

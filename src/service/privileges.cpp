@@ -3,6 +3,7 @@
 
 #include <cap-ng.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,7 +17,7 @@ Result<> keep_capabilities(const std::vector<unsigned>& wanted) {
   for (const unsigned capability : wanted) {
     if (capng_have_capability(CAPNG_PERMITTED, capability) == 1)
       kept.push_back(capability);
-    else
+    else if (::geteuid() == 0)
       log::warn("capability cap_{} is missing; what needs it will fail", capng_capability_to_name(capability));
   }
   const bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;

@@ -2,10 +2,12 @@
 """Access control by ietf-netconf-acm (RFC 8341): who may read, change and invoke what."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
 
+from daemon import SERVICES
 from harness import Lab
 
 NACM = "ietf-netconf-acm:nacm"
@@ -231,6 +233,30 @@ def test_rules_outlive_the_daemon_and_are_in_the_history(lab):
     daemon.stop()
     daemon.start()
     assert daemon.stop() == 0
+
+
+def test_saved_rules_that_cannot_be_used_let_in_root_alone(lab):
+    """With the path of a module that is gone; a rule that is left out could be one that denies."""
+    services = lab.folder / "services"
+    package = services / "mine"
+    package.mkdir(parents=True)
+    for file in (SERVICES / "helloworld").iterdir():
+        (package / file.name.replace("helloworld", "mine")).write_bytes(file.read_bytes())
+    model = package / "mine.yang"
+    model.write_text(model.read_text().replace("helloworld", "mine"))
+    daemon = lab.daemon("--group", GROUP, services=[services], clean=False)
+    set_rules(daemon, rule("x", path="/mine:mine"), rule("rest"))
+    assert User(daemon).data("GET", "polycube:version")[0] == 200
+    daemon.stop()
+    shutil.rmtree(package)
+    daemon.options.append("--clean-on-exit")
+    daemon.start()
+    assert "the saved access rules cannot be used" in daemon.log_text()
+    assert User(daemon).data("GET", "polycube:version")[0] == 404
+    refused(User(daemon).data("POST", body={HELLO: [{"name": "hw1"}]}))
+    daemon.do("helloworld add hw1")
+    set_rules(daemon, rule("rest"))
+    assert User(daemon).data("GET", "polycube:version")[0] == 200
 
 
 @pytest.mark.parametrize("path", ["", "helloworld:helloworld", "/helloworld", "//x:y", 
