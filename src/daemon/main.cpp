@@ -30,8 +30,9 @@ fs::path data_dir() { return own_prefix() / "share" / "polycube"; }
 fs::path services_dir() { return own_prefix() / "lib" / "polycube" / "services"; }
 
 // What each is for is in docs/security.md.
-const std::vector<unsigned> needed_capabilities = {CAP_BPF,   CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN,
-                                                   CAP_CHOWN, CAP_SETUID,  CAP_SETGID,    CAP_SETFCAP, CAP_KILL};
+const std::vector<unsigned> needed_capabilities = {
+    CAP_BPF,    CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE, CAP_SYS_ADMIN, CAP_CHOWN,
+    CAP_SETUID, CAP_SETGID,  CAP_SETFCAP,   CAP_KILL};
 
 // Each cube holds a handful of descriptors (maps, programs, an attachment for each device).
 void raise_descriptor_limit() {

@@ -156,7 +156,8 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
   PCN_TRY(check_change(*candidate, topology_.chains));
   const Cleared cleared = edit.method == model::Method::remove ? find_whole_lists(target) : Cleared{};
-  if (!cleared.lists.empty()) PCN_TRY(check_access(edit.path, model::Access::remove));
+  for (const engine::TableAccess& list : cleared.lists)
+    PCN_TRY(check_access(list_path(*target.cube, *list.table.binding), model::Access::remove));
   PCN_TRY(commit(*candidate, cleared));
   return EditReply{candidate->created, candidate->location, etag()};
 }

@@ -107,6 +107,7 @@ def test_without_rules_a_user_may_read_only(lab, own):
     refused(user.rpc("connect", peer1="hw1:p1", peer2="br1:p1"))
     assert user.data("GET", NACM)[0] == 404, "the rules themselves are for who may read them by a rule"
     assert own.configuration() == before
+    assert user.data("GET", "polycube:history")[0] == 404
     counters = own.data("GET", NACM).json[NACM]
     assert counters["denied-data-writes"] >= 3
 
@@ -204,7 +205,8 @@ def test_learned_entries_are_data_as_well(lab, own):
     user = User(own)
     entry = own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"][0]["address"]
     refused(user.data("DELETE", f"{BRIDGE}=br1/fdb/entry={entry.replace(':', '%3A')}"))
-    refused(user.data("DELETE", f"{BRIDGE}=br1/fdb/entry"))
+    for path in ("/fdb/entry", "/fdb"):
+        refused(user.data("DELETE", f"{BRIDGE}=br1{path}"))
     assert own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]
 
 

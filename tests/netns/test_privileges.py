@@ -9,7 +9,7 @@ import pytest
 from daemon import POLYCUBED, SERVICES
 from remote import RemoteService
 
-NUMBERS = {"chown": 0, "kill": 5, "setgid": 6, "setuid": 7, "net_admin": 12, "net_raw": 13, "sys_admin": 21, "setfcap": 31,
+NUMBERS = {"chown": 0, "kill": 5, "setgid": 6, "setuid": 7, "net_bind_service": 10, "net_admin": 12, "net_raw": 13, "sys_admin": 21, "setfcap": 31,
            "perfmon": 38, "bpf": 39}
 OF_THE_DAEMON = sum(1 << number for number in NUMBERS.values())
 OF_A_SERVICE = 1 << NUMBERS["setfcap"]

@@ -11,8 +11,8 @@ from daemon import POLYCUBECTL, POLYCUBED
 from network import eventually, run
 
 ADDRESS = "10.99.0.1"
-PORT = 9443
-URL = f"https://{ADDRESS}:{PORT}"
+PORT = 443
+URL = f"https://{ADDRESS}:{PORT}"  # a port for which it takes a capability
 LONG_AGO = ("200101000000Z", "200201000000Z")
 
 
