@@ -180,7 +180,9 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
     const Failure failure(Error{ErrorCode::system, "the request failed inside the daemon; its log says more", {}, {}});
     response = error_response(failure, reading, json_type, nullptr);
   }
-  if (audit_ != nullptr && !reading) audit_->record(request, response.status, refusal);
+  // Who follows packets asks for more of them over and over, which would drive out everything else.
+  const bool following = request.target == "/restconf/operations/polycube:read-trace" && response.status < 300;
+  if (audit_ != nullptr && !reading && !following) audit_->record(request, response.status, refusal);
   response.headers.emplace_back("Cache-Control", "no-cache");
   activity_.answered(request.method, response.status, std::chrono::steady_clock::now() - begin);
   log::debug("{} {} {} {} bytes", loggable(request.method), loggable(request.target), response.status,

@@ -110,8 +110,7 @@ bool is_command_word(const std::string& name) {
   static const std::set<std::string> words = {"add",      "set",     "show",     "del",      "connect", "disconnect",
                                               "attach",   "detach",  "topology", "services", "cubes",   "netdevs",
                                               "version",  "apply",   "diff",     "load",     "save",    "history",
-                                              "rollback", "metrics", "status",   "events",  "trace",
-                                              "nacm"};
+                                              "rollback", "metrics", "status",   "events",   "trace",   "nacm"};
   return words.contains(name);
 }
 

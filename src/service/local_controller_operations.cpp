@@ -68,6 +68,11 @@ Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const st
   PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), rpc, body, format));
   const auto& input = invocation.leaves;
   if (rpc == "polycube:start-trace" || rpc == "polycube:read-trace" || rpc == "polycube:stop-trace") {
+    {
+      const WriteLock lock(mutex_);  // a trace waits for packets, and must not hold it
+      origin_ = origin;
+      PCN_TRY(check_rpc(rpc));
+    }
     PCN_ASSIGN(const model::Output output, rpc == "polycube:start-trace"  ? start_trace(input, origin)
                                            : rpc == "polycube:read-trace" ? read_trace(input)
                                                                           : stop_trace(input));

@@ -57,7 +57,7 @@ Result<model::Output> LocalController::start_trace(const std::map<std::string, s
   trace_events_ = std::move(events);
   trace_missed_ = counts.missed;
   trace_lost_ = counts.lost;
-  trace_author_ = origin.author;
+  trace_author_ = origin.client.user;
   trace_ = session;
   model::Output output;
   output.add("trace", session->id());

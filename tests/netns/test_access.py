@@ -108,6 +108,7 @@ def test_without_rules_a_user_may_read_only(lab, own):
     assert user.data("GET", NACM)[0] == 404, "the rules themselves are for who may read them by a rule"
     assert own.configuration() == before
     assert user.data("GET", "polycube:history")[0] == 404
+    refused(user.rpc("start-trace"))
     counters = own.data("GET", NACM).json[NACM]
     assert counters["denied-data-writes"] >= 3
 
