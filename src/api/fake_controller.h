@@ -34,8 +34,10 @@ class FakeController : public service::Controller {
   }
   std::string revision() const override { return on_revision(); }
   std::shared_ptr<const model::Schema> schema() const override { return schema_; }
-  Result<service::Metrics> metrics() override { return on_metrics(); }
-  Result<std::shared_ptr<service::Events::Subscription>> subscribe() override { return events.subscribe(); }
+  Result<service::Metrics> metrics(const service::Client&) override { return on_metrics(); }
+  Result<std::shared_ptr<service::Events::Subscription>> subscribe(const service::Client&) override {
+    return events.subscribe();
+  }
   void end_subscriptions() override { events.close(); }
 
   service::Events events;

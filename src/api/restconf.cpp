@@ -345,7 +345,7 @@ Restconf::Reply Restconf::invoke(const Context& context, const std::string& path
 }
 
 Restconf::Reply Restconf::metrics(const Context& context) const {
-  PCN_ASSIGN(service::Metrics metrics, controller_.metrics());
+  PCN_ASSIGN(service::Metrics metrics, controller_.metrics(context.request.client));
   if (context.target.path == declared_metrics_path)
     return document_response(prometheus_type, print_declared_metrics(metrics));
   activity_.add_to(metrics);
@@ -367,7 +367,7 @@ Restconf::Reply Restconf::events(const Context& context) const {
         Error{ErrorCode::invalid_value, fmt::format("the events come as {} only", event_stream_type), {}, {}}, 406));
   HttpResponse response{200, {{"Content-Type", event_stream_type}}, {}};
   if (context.request.method == "HEAD") return response;
-  auto events = controller_.subscribe();
+  auto events = controller_.subscribe(context.request.client);
   if (!events) {
     const int busy = events.error().code == ErrorCode::limit_exceeded ? 503 : 0;
     return tl::unexpected<Failure>(Failure(std::move(events).error(), busy));

@@ -52,13 +52,13 @@ class Controller {
 
   [[nodiscard]] virtual std::shared_ptr<const model::Schema> schema() const = 0;
 
-  /// The events from now on. Errors: limit_exceeded, system.
-  [[nodiscard]] virtual Result<std::shared_ptr<Events::Subscription>> subscribe() = 0;
+  /// The events from now on that the client may read. Errors: limit_exceeded, system.
+  [[nodiscard]] virtual Result<std::shared_ptr<Events::Subscription>> subscribe(const Client& client) = 0;
   /// Ends all subscriptions, before the daemon stops.
   virtual void end_subscriptions() = 0;
 
-  /// What there is to watch now.
-  [[nodiscard]] virtual Result<Metrics> metrics() = 0;
+  /// What there is to watch now. Errors: access_denied for who may not read the container `status`.
+  [[nodiscard]] virtual Result<Metrics> metrics(const Client& client) = 0;
 };
 
 }  // namespace polycube::service

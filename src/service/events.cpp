@@ -64,12 +64,12 @@ void Events::publish(Event event) {
   const std::lock_guard lock(mutex_);
   std::erase_if(subscribers_, [&](const auto& known) {
     const auto subscriber = known.lock();
-    if (subscriber) subscriber->put(shared);
+    if (subscriber && (!subscriber->filter_ || subscriber->filter_(shared->name))) subscriber->put(shared);
     return !subscriber;
   });
 }
 
-Result<std::shared_ptr<Events::Subscription>> Events::subscribe() {
+Result<std::shared_ptr<Events::Subscription>> Events::subscribe(Filter filter) {
   Fd ready(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!ready) return fail_errno(errno, "eventfd");
   const std::lock_guard lock(mutex_);
@@ -77,7 +77,7 @@ Result<std::shared_ptr<Events::Subscription>> Events::subscribe() {
   std::erase_if(subscribers_, [](const auto& known) { return known.expired(); });
   if (subscribers_.size() >= max_subscribers)
     return fail(ErrorCode::limit_exceeded, "{} clients follow the events already", subscribers_.size());
-  std::shared_ptr<Subscription> made(new Subscription(std::move(ready)));
+  std::shared_ptr<Subscription> made(new Subscription(std::move(ready), std::move(filter)));
   subscribers_.push_back(made);
   return made;
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,9 @@ class Events {
   static constexpr std::size_t max_subscribers = 32;
   static constexpr std::size_t max_waiting = 1000;  ///< events of one subscriber
 
+  /// Whether a subscriber gets an event of this name; asked for each of them, by who publishes it.
+  using Filter = std::function<bool(const std::string& name)>;
+
   class Subscription {
    public:
     enum class State { open, overrun, closed };
@@ -47,11 +51,12 @@ class Events {
 
    private:
     friend class Events;
-    explicit Subscription(Fd ready) : ready_(std::move(ready)) {}
+    Subscription(Fd ready, Filter filter) : ready_(std::move(ready)), filter_(std::move(filter)) {}
     void put(const std::shared_ptr<const Event>& event);
     void end(State state);
 
     const Fd ready_;  ///< eventfd
+    const Filter filter_;
     mutable std::mutex mutex_;
     std::deque<std::shared_ptr<const Event>> waiting_;  ///< with other subscribers
     State state_ = State::open;
@@ -59,7 +64,7 @@ class Events {
 
   void publish(Event event);
   /// The subscription ends when nobody else holds it. Errors: limit_exceeded, system.
-  [[nodiscard]] Result<std::shared_ptr<Subscription>> subscribe();
+  [[nodiscard]] Result<std::shared_ptr<Subscription>> subscribe(Filter filter = {});
   /// Whether there is a subscriber.
   [[nodiscard]] bool watched() const;
   /// Ends all subscriptions; there are no new ones from then on.

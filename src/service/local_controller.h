@@ -64,8 +64,8 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] std::string revision() const override;
   [[nodiscard]] std::shared_ptr<const model::Schema> schema() const override { return schema_.load(); }
 
-  [[nodiscard]] Result<Metrics> metrics() override;
-  [[nodiscard]] Result<std::shared_ptr<Events::Subscription>> subscribe() override;
+  [[nodiscard]] Result<Metrics> metrics(const Client& client) override;
+  [[nodiscard]] Result<std::shared_ptr<Events::Subscription>> subscribe(const Client& client) override;
   void end_subscriptions() override { events_.close(); }
 
   [[nodiscard]] Result<> attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) override;
@@ -251,6 +251,7 @@ class LocalController : public Controller, public ServiceRegistry {
   model::AccessRules access_rules_;                           ///< those of the datastore
   std::atomic<std::uint32_t> denied_operations_ = 0;
   std::atomic<std::uint32_t> denied_writes_ = 0;
+  std::atomic<std::uint32_t> denied_notifications_ = 0;
   Origin origin_;  ///< of the request that holds the lock alone
   topology::Topology topology_;
   topology::Wiring wiring_;

@@ -107,7 +107,7 @@ Result<> LocalController::add_access(model::DataTree& data, const Scope& scope, 
     const std::string root = fmt::format("/{}:{}/", model::access_id.service, model::access_id.name);
     PCN_TRY(model::add_leaf(rules, root + "denied-operations", std::to_string(denied_operations_)));
     PCN_TRY(model::add_leaf(rules, root + "denied-data-writes", std::to_string(denied_writes_)));
-    PCN_TRY(model::add_leaf(rules, root + "denied-notifications", "0"));
+    PCN_TRY(model::add_leaf(rules, root + "denied-notifications", std::to_string(denied_notifications_)));
   }
   return model::append(data, std::move(rules));
 }

@@ -81,11 +81,15 @@ Result<std::uint64_t> LocalController::CountedTable::count() const {
   return entries;
 }
 
-Result<Metrics> LocalController::metrics() {
+Result<Metrics> LocalController::metrics(const Client& client) {
   Metrics metrics;
   std::vector<CountedTable> tables;
   {
     const ReadLock lock(mutex_);
+    PCN_ASSIGN(const bool permitted,
+               model::may_access(*schema(), "polycube:status", model::Access::read, access_rules_, subject_of(client)));
+    if (!permitted)
+      return fail(ErrorCode::access_denied, "who may not read polycube:status may not read the metrics either");
     add_general_metrics(metrics);
     const topology::Devices devices = devices_->current();
     for (const auto& [id, tree] : datastore_.cubes()) {

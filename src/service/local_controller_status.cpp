@@ -192,11 +192,17 @@ Result<> LocalController::add_status(model::DataTree& data, const Scope& scope) 
 
 // ---- events ----------------------------------------------------------------------------------------------------------
 
-Result<std::shared_ptr<Events::Subscription>> LocalController::subscribe() {
+Result<std::shared_ptr<Events::Subscription>> LocalController::subscribe(const Client& client) {
   const WriteLock lock(mutex_);
   if (devices_ == nullptr) return fail(ErrorCode::system, "the daemon is stopping");
   if (!events_.watched()) told_ports_ = port_states();
-  return events_.subscribe();
+  // Events are published under the lock, by the rules of that time.
+  return events_.subscribe([this, subject = subject_of(client)](const std::string& name) {
+    const bool permitted = model::is_permitted(access_rules_, subject, model::AccessRule::Kind::notification,
+                                               "polycube", name, name == "configuration-change");
+    if (!permitted) denied_notifications_++;
+    return permitted;
+  });
 }
 
 std::map<std::string, LocalController::PortState> LocalController::port_states() const {

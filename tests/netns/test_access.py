@@ -4,11 +4,13 @@
 import json
 import shutil
 import subprocess
+import threading
 
 import pytest
 
 from daemon import SERVICES
 from harness import Lab
+from network import eventually
 
 NACM = "ietf-netconf-acm:nacm"
 HELLO = "helloworld:helloworld"
@@ -302,3 +304,38 @@ def test_daemons_are_apart(lab, own):
         assert User(second).data("POST", body={HELLO: [{"name": "hw1"}]})[0] == 201
     finally:
         other.close()
+
+
+def test_metrics_are_for_who_may_read_the_status(lab, own):
+    user = User(own)
+    set_rules(own, rule("status", "deny", module_name="polycube", path="/polycube:status", access_operations="read"))
+    assert "who may not read polycube:status" in refused(user.rest("GET", "/metrics"))
+    assert user.rest("GET", "/polycube/v1/metrics")[0] == 403
+    assert own.rest("GET", "/metrics").status == 200
+
+
+def test_notifications_follow_the_rules(lab, own):
+    """Without a rule for it nobody hears of changes, as nobody may read the history; a rule can hide a port's state, too."""
+    station = lab.station("a")
+    user = User(own)
+    own.data("DELETE", NACM)
+    words = user.words[:user.words.index("/usr/bin/python3")]
+    with subprocess.Popen([*words, "curl", "-sN", "--unix-socket", str(own.socket), "http://localhost/restconf/streams/NETCONF"],
+                          stdout=subprocess.PIPE, text=True) as stream:
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(iter(stream.stdout.readline, "")))
+        reader.start()
+        try:
+            def told():
+                own.do(f"hw1 ports p1 set peer={station.port}")
+                own.do("hw1 ports p1 set peer=")
+                return [line for line in lines if line.startswith("data:")]
+
+            eventually(told, "a notification comes")
+            assert all("polycube:port-state-change" in line for line in told())
+            denied = own.data("GET", f"{NACM}/denied-notifications").json
+            assert list(denied.values())[0] >= 1
+        finally:
+            stream.terminate()
+            reader.join()
+
