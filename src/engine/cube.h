@@ -143,6 +143,8 @@ class Cube {
   /// Puts programs into the slots; returns those that were there.
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
 
+  /// Before the first load(): it is to have these, and not its package's master alone.
+  void set_programs(const std::map<MicrocubeId, Code>& programs);
   /// Which microcubes there are: CubePrograms of another version are of others.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   /// Those inherited are as if they were not there, but for the master.

@@ -31,6 +31,12 @@ Result<Microcube> Cube::successor(const MicrocubeId& id, const Code& code) const
   return next;
 }
 
+void Cube::set_programs(const std::map<MicrocubeId, Code>& programs) {
+  const std::unique_lock lock(tables_mutex_);
+  microcubes_.clear();
+  for (const auto& [id, code] : programs) microcubes_.emplace(id, Microcube{code});
+}
+
 Result<> Cube::replace(const MicrocubeId& id, const Code& code, const EntryObjects& entry_objects) {
   PCN_TRY(check_code(code, *package_, hook_, id));
   if (!id.is_master() && shared(programs_map(id.direction)) == nullptr)

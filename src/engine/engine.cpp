@@ -45,11 +45,14 @@ Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& prog
     PCN_ASSIGN(auto entry, bpf::ObjectFile::read(programs / ("entry" + suffix)));
     PCN_ASSIGN(auto tracer, bpf::ObjectFile::read(programs / ("tracer" + suffix)));
     PCN_ASSIGN(auto injector, bpf::ObjectFile::read(programs / ("injector" + suffix)));
-    engine->platforms_.emplace(family, new Platform{std::move(panel), std::move(root), std::move(entry),
-                                                    std::move(tracer), std::move(injector)});
+    std::shared_ptr<const Platform::Objects> objects(
+        new Platform::Objects{std::move(root), std::move(entry), std::move(tracer), std::move(injector)});
+    engine->platforms_.emplace(family, new Platform{std::move(panel), std::move(objects)});
   }
   PCN_ASSIGN(auto flood, bpf::ObjectFile::read(programs / "flood.tc.o"));
   engine->flood_ = std::make_unique<bpf::ObjectFile>(std::move(flood));
+  PCN_ASSIGN(auto simulator, bpf::ObjectFile::read(programs / "simulator.tc.o"));
+  engine->simulator_ = std::make_shared<bpf::ObjectFile>(std::move(simulator));
   PCN_ASSIGN(engine->slow_path_, SlowPath::start());
   return engine;
 }
@@ -121,9 +124,9 @@ Result<Injector*> Engine::injector(Family family) {
   if (auto found = injectors_.find(family); found != injectors_.end()) return &found->second;
   const Platform& tc = *platforms_.at(Family::tc);
   const Platform& xdp = *platforms_.at(Family::xdp);
-  const Injector::Entry enter_tc{*tc.panel, tc.injector, "pcn_inject"};
+  const Injector::Entry enter_tc{*tc.panel, tc.objects->injector, "pcn_inject"};
   const Injector::Entry call_flood{*tc.panel, *flood_, "pcn_call_flood"};
-  const Injector::Entry enter_xdp{*xdp.panel, xdp.injector, "pcn_inject"};
+  const Injector::Entry enter_xdp{*xdp.panel, xdp.objects->injector, "pcn_inject"};
   PCN_ASSIGN(Injector injector, family == Family::tc ? Injector::create(family, enter_tc, nullptr, pins_.get())
                                                      : Injector::create(family, call_flood, &enter_xdp, pins_.get()));
   return &injectors_.emplace(family, std::move(injector)).first->second;

@@ -57,6 +57,8 @@ struct Transaction {
   std::function<Result<>(const std::vector<OldElement>&)> intend = {};
   /// What a transaction that was never saved had overwritten in the tables of cubes that are created.
   std::vector<OldElement> interrupted = {};
+  /// The programs of new cubes that have others than their package's master, by cube.
+  std::map<std::string, std::map<MicrocubeId, Code>> programs = {};
   /// Called when all else is done, as the last thing that can fail and take the transaction back.
   std::function<Result<>()> save = {};
 };
@@ -109,6 +111,7 @@ class Engine {
 
  private:
   friend class Microcubes;
+  friend class Simulator;
   struct Platform;  ///< what the cubes of one family share
   struct Staged;    ///< what a transaction has prepared
   Engine() = default;
@@ -157,6 +160,7 @@ class Engine {
 
   std::unique_ptr<Tracer> tracer_;
   Tracing tracing_ = Tracing::off;
+  bool attached_ = true;  ///< false of a twin (simulator.h): no device knows of it, nor does it have devices of its own
   std::unique_ptr<Pins> pins_;  ///< null: nothing outlives the daemon; outlives all that is pinned
 
   /// Held while programs are loaded and put into place, and while roots come and go; never while a control plane is called.
@@ -165,6 +169,7 @@ class Engine {
   SharedTables tables_;                 ///< of more than one cube
   std::map<Family, std::unique_ptr<Platform>> platforms_;
   std::unique_ptr<bpf::ObjectFile> flood_;  ///< calls the programs that make copies
+  std::shared_ptr<const bpf::ObjectFile> simulator_;
   std::map<Family, Injector> injectors_;
   std::unique_ptr<SlowPath> slow_path_;
   std::map<std::string, std::unique_ptr<Cube>> cubes_;

@@ -11,10 +11,14 @@ namespace polycube::engine {
 
 struct Engine::Platform {
   std::unique_ptr<Panel> panel;
-  bpf::ObjectFile root;
-  bpf::ObjectFile entry;
-  bpf::ObjectFile tracer;
-  bpf::ObjectFile injector;
+  /// The engine's own programs, which it has in common with its twins.
+  struct Objects {
+    bpf::ObjectFile root;
+    bpf::ObjectFile entry;
+    bpf::ObjectFile tracer;
+    bpf::ObjectFile injector;
+  };
+  std::shared_ptr<const Objects> objects;
 };
 
 struct Engine::Staged {

@@ -127,7 +127,7 @@ Result<CubeConstants> Engine::make_constants(const Transaction& transaction, con
   const Family family = family_of(cube.hook);
   const bool leads_to_cubes = std::any_of(wires.ingress.begin(), wires.ingress.end(),
                                           [](const auto& wire) { return wire.second.kind == Wire::Kind::cube; });
-  if (package.floods() && (leads_to_cubes || family == Family::xdp)) {
+  if (attached_ && package.floods() && (leads_to_cubes || family == Family::xdp)) {
     PCN_ASSIGN(Injector * device, injector(family));
     constants.ingress.injector = static_cast<__u32>(device->receiver());
     constants.ingress.flood_slot = running.flood_slot();
@@ -136,7 +136,7 @@ Result<CubeConstants> Engine::make_constants(const Transaction& transaction, con
 }
 
 Cube::EntryObjects Engine::entry_objects(const Cube& cube) const {
-  return {platforms_.at(family_of(cube.hook()))->entry, platforms_.at(Family::tc)->entry};
+  return {platforms_.at(family_of(cube.hook()))->objects->entry, platforms_.at(Family::tc)->objects->entry};
 }
 
 Result<> Engine::load(const std::string& name, Staged& staged) {
@@ -151,7 +151,7 @@ Result<> Engine::load(const std::string& name, Staged& staged) {
 
 // From the beginning: lines are logged as soon as there are packets.
 Result<> Engine::follow_log(Cube& cube) {
-  if (cube.log_ring() == nullptr || cube.follows_log) return {};
+  if (!attached_ || cube.log_ring() == nullptr || cube.follows_log) return {};
   const auto reader = std::make_shared<LogReader>(
       cube.name(), [&cube] { return cube.lost_log_lines().value_or(0); },
       [](spdlog::level::level_enum level, const std::string& text, std::chrono::system_clock::time_point time) {
@@ -176,8 +176,10 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     Platform& platform = *platforms_.at(family_of(cube.hook));
     const Cube::Surroundings surroundings{*platform.panel, *platforms_.at(Family::tc)->panel, tables_, pins_.get()};
     PCN_ASSIGN(auto created, Cube::create(surroundings, name, *package, cube.hook, cube.uuid));
+    if (const auto codes = transaction.programs.find(name); codes != transaction.programs.end())
+      created->set_programs(codes->second);
     staged.created.emplace(name, std::move(created));
-    if (package->sends()) PCN_TRY(injector(family_of(cube.hook)));
+    if (attached_ && package->sends()) PCN_TRY(injector(family_of(cube.hook)));
   }
   for (const auto& [name, cube] : transaction.after.cubes) {
     const bool created = staged.created.contains(name);
@@ -199,7 +201,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     staged.loads.emplace(name, Staged::Load{std::move(constants), {}});
     if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
     if (created) PCN_TRY(follow_log(running));
-    if (created && running.injector_map() != nullptr) {
+    if (attached_ && created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
       PCN_TRY(device->put_into(*running.injector_map()));
     }
@@ -239,8 +241,8 @@ Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
     auto known = roots_.find(gate);
     if (known != roots_.end() && known->second.root.attached()) continue;
     Platform& platform = *platforms_.at(family_of(gate.hook));
-    PCN_ASSIGN(Root root, Root::create(*platform.panel, platform.root, gate.device));
-    if (tracing_ == Tracing::on) PCN_TRY(root.put_tracer(*platform.panel, platform.tracer, gate));
+    PCN_ASSIGN(Root root, Root::create(*platform.panel, platform.objects->root, gate.device));
+    if (tracing_ == Tracing::on) PCN_TRY(root.put_tracer(*platform.panel, platform.objects->tracer, gate));
     staged.roots.emplace(gate, std::move(root));
   }
   return {};
@@ -248,6 +250,7 @@ Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
 
 // The last that is prepared, since devices may notice it: nothing but the kernel's refusal to attach is in the way now.
 Result<> Engine::attach_roots(const Transaction& transaction, Staged& staged) {
+  if (!attached_) return {};
   for (auto& [gate, root] : staged.roots) {
     make_way(transaction, gate, staged);
     if (auto done = root.attach(device_name(transaction.devices, gate.device), gate, pins_.get()); !done)

@@ -11,7 +11,7 @@ Result<> Engine::put_tracers() {
   const std::lock_guard lock(programs_mutex_);
   for (auto& [gate, entry] : roots_) {
     Platform& platform = *platforms_.at(family_of(gate.hook));
-    PCN_TRY(entry.root.put_tracer(*platform.panel, platform.tracer, gate));
+    PCN_TRY(entry.root.put_tracer(*platform.panel, platform.objects->tracer, gate));
     PCN_TRY(lead(entry.root, *cubes_.at(entry.cube), entry.where));
   }
   return {};

@@ -150,6 +150,32 @@ End mutual_end(const Topology& topology, const End& here) {
 
 Wiring wire(const Topology& topology, const Devices& devices) { return Builder(topology, devices).build(); }
 
+Wiring reached_from(int device, const Wiring& wiring) {
+  Wiring reached;
+  std::vector<std::string> cubes;  // to be looked at
+  const auto reach = [&](const std::string& cube) {
+    const auto found = wiring.cubes.find(cube);
+    if (found != wiring.cubes.end() && reached.cubes.insert(*found).second) cubes.push_back(cube);
+  };
+  const auto reach_device = [&](int index) {
+    for (auto gate = wiring.gates.lower_bound({index, Hook::tc, Direction::ingress});
+         gate != wiring.gates.end() && gate->first.device == index; ++gate)
+      if (reached.gates.insert(*gate).second) reach(gate->second.cube);
+  };
+  reach_device(device);
+  while (!cubes.empty()) {
+    const CubeWires& wires = wiring.cubes.at(cubes.back());
+    cubes.pop_back();
+    for (const Wires* one : {&wires.ingress, &wires.egress, &wires.host_egress}) {
+      for (const auto& [port, wire] : *one) {
+        if (wire.kind == Wire::Kind::cube) reach(wire.cube);
+        if (wire.kind == Wire::Kind::device) reach_device(wire.device);
+      }
+    }
+  }
+  return reached;
+}
+
 bool is_up(const Wire& peer, const Devices& devices) {
   switch (peer.kind) {
     case Wire::Kind::none:

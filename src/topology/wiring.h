@@ -68,6 +68,9 @@ struct Wiring {
 /// sends. On TC both do at the device's egress hook; on XDP the one before it is sent, the other at the egress hook.
 [[nodiscard]] Wiring wire(const Topology& topology, const Devices& devices);
 
+/// The part of it that packets at this device can come to, by whatever cubes and devices.
+[[nodiscard]] Wiring reached_from(int device, const Wiring& wiring);
+
 /// Whether a port is joined to a working peer (one of CubeWires::peers): a device that is running, or a cube.
 [[nodiscard]] bool is_up(const Wire& peer, const Devices& devices);
 /// The same for a port by its cube and index.

@@ -185,5 +185,29 @@ TEST(EgressWireTest, ACubeWithAnEgressProgram) {
   }
 }
 
+std::vector<std::string> cubes_reached(int device, const Wiring& wiring) {
+  std::vector<std::string> names;
+  for (const auto& [name, wires] : reached_from(device, wiring).cubes) names.push_back(name);
+  return names;
+}
+
+TEST(ReachedFromTest, CubesBehindDevicesAndCubes) {
+  Topology topology;
+  topology.cubes["a"] = cube({{"p1", "veth1"}, {"p2", "b:p1"}});
+  topology.cubes["b"] = cube({{"p1", "a:p2"}, {"p2", "veth2"}});
+  topology.cubes["monitor"] = transparent();
+  topology.chains["veth2"] = {"monitor"};
+  topology.cubes["alone"] = cube({{"p1", "off"}});
+  topology.cubes["unwired"] = cube({{"p1", ""}});
+  const Wiring wiring = wire(with_indexes(topology), host());
+  EXPECT_THAT(cubes_reached(veth1, wiring), ElementsAre("a", "b", "monitor"));
+  EXPECT_THAT(cubes_reached(4, wiring), ElementsAre("alone"));
+  EXPECT_THAT(cubes_reached(1, wiring), IsEmpty());
+  const Wiring reached = reached_from(veth1, wiring);
+  for (const auto& [gate, first] : reached.gates) EXPECT_EQ(wiring.gates.at(gate), first);
+  EXPECT_EQ(reached.gates.size(), wiring.gates.size() - 1);  // without that of "off"
+  EXPECT_EQ(reached.cubes.at("a"), wiring.cubes.at("a"));
+}
+
 }  // namespace
 }  // namespace polycube::topology

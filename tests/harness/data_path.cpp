@@ -185,6 +185,11 @@ Result<> DataPath::trace(bool on) {
       on, {.before = running_, .after = running_, .wiring = wiring, .devices = devices_, .tables = {}, .packages = {}});
 }
 
+Result<engine::Simulator> DataPath::simulator(const std::string& device) const {
+  return engine::Simulator::create(*engine_, running_, topology::wire(running_, devices_), devices_,
+                                   devices_.at(device).index);
+}
+
 const engine::Cube& DataPath::cube(const std::string& name) const {
   const engine::Cube* found = engine_->cube(name);
   if (found == nullptr) throw std::runtime_error("no cube " + name);

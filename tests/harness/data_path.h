@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/simulator.h"
 #include "harness/network.h"
 #include "harness/packet.h"
 #include "harness/services.h"
@@ -74,6 +74,9 @@ class DataPath {
   [[nodiscard]] Result<> apply();
   /// Packets are followed, or no longer.
   [[nodiscard]] Result<> trace(bool on);
+
+  /// A twin of what packets at this device can come to.
+  [[nodiscard]] Result<engine::Simulator> simulator(const std::string& device) const;
 
   [[nodiscard]] engine::Engine& engine() const { return *engine_; }
   [[nodiscard]] const engine::Cube& cube(const std::string& name) const;
