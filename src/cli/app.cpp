@@ -11,6 +11,7 @@
 #include "cli/format.h"
 #include "cli/help.h"
 #include "cli/input.h"
+#include "cli/pcap.h"
 #include "cli/reply.h"
 #include "cli/status_view.h"
 #include "cli/topology_view.h"
@@ -74,6 +75,7 @@ class Run {
     if (first == "metrics") return metrics(line);
     if (first == "status") return status(line);
     if (first == "events") return events(line);
+    if (first == "simulate") return simulate(line);
     return command(line);
   }
 
@@ -401,6 +403,31 @@ class Run {
     PCN_STEP(const auto reply, step(transport_.follow("/restconf/streams/NETCONF", take)));
     if (reply.status != 200) return Stop(refused(reply));
     return Stop(failed(exit_transport, "The daemon has ended the stream: " + reader.comment() + "\n"));
+  }
+
+  Step_<std::string> simulate(const CommandLine& line) {
+    const auto& [words, options] = std::tie(line.words, line.options);
+    const auto wrong = [](const std::string& text) { return Stop(failed(exit_syntax, text + "\n")); };
+    if (words.size() < 2) return wrong("Bad syntax, usage: simulate DEVICE [egress] [FIELD...]");
+    auto field = words.begin() + 2;
+    Json input{{"device", words[1]}};
+    if (field != words.end() && (*field == "egress" || *field == "ingress")) input["direction"] = *field++;
+    if (options.pcap) {
+      if (field != words.end()) return wrong("-pcap and fields of a packet cannot be used together");
+      PCN_STEP(auto bytes, step(read_pcap(*options.pcap, options.packet.value_or(1))));
+      input["bytes"] = std::move(bytes);
+    } else {
+      if (options.packet) return wrong("-packet says which packet of a file: give that by -pcap=FILE");
+      input["fields"] = fmt::format("{}", fmt::join(field, words.end(), " "));
+    }
+    PCN_STEP(const auto reply, operate("simulate", input));
+    if (options.format != Format::text) return render(reply, options);
+    std::string text;
+    if (reply.contains("packet"))
+      for (const auto& packet : reply["packet"]) text += draw_path(packet);
+    if (reply.contains("note"))
+      for (const auto& note : reply["note"]) text += note.get<std::string>() + "\n";
+    return text;
   }
 
   static Options verbose() {

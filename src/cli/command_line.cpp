@@ -101,12 +101,21 @@ class Reader {
   }
 
   Result<> read_text(const std::string& argument) {
-    if (std::exchange(awaits_count_, false)) return read_count(argument);
-    if (argument == "--count") {
+    const bool simulates = line_.words[0] == "simulate";
+    const auto value = [&](std::string_view flag) { return argument.substr(flag.size()); };
+    if (std::exchange(awaits_count_, false)) return read_number(argument, "a number of packets", line_.options.count);
+    if (argument == "--count" && !simulates) {
       awaits_count_ = true;
       return {};
     }
-    if (argument.starts_with("--count=")) return read_count(argument.substr(std::string_view("--count=").size()));
+    if (argument.starts_with("--count=") && !simulates)
+      return read_number(value("--count="), "a number of packets", line_.options.count);
+    if (argument.starts_with("-packet=") && simulates)
+      return read_number(value("-packet="), "the number of a packet, from 1 on", line_.options.packet);
+    if (argument.starts_with("-pcap=") && simulates) {
+      line_.options.pcap = value("-pcap=");
+      return {};
+    }
     if (argument == "-json" || argument == "-yaml") {
       line_.options.format = argument == "-json" ? Format::json : Format::yaml;
       return {};
@@ -118,12 +127,12 @@ class Reader {
     return {};
   }
 
-  Result<> read_count(const std::string& text) {
-    std::uint64_t count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc() || end != text.data() + text.size() || count == 0)
-      return fail(ErrorCode::malformed_message, "{} is not a number of packets", text);
-    line_.options.count = count;
+  static Result<> read_number(const std::string& text, std::string_view what, std::optional<std::uint64_t>& to) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number == 0)
+      return fail(ErrorCode::malformed_message, "'{}' is not {}", text, what);
+    to = number;
     return {};
   }
 
@@ -232,7 +241,9 @@ bool shows_by_default(const std::vector<std::string>& words) {
   return only_shown || (words.size() == 1 && (words[0] == "cubes" || words[0] == "version"));
 }
 
-bool takes_text(const std::vector<std::string>& words) { return !words.empty() && words[0] == "trace"; }
+bool takes_text(const std::vector<std::string>& words) {
+  return !words.empty() && (words[0] == "trace" || words[0] == "simulate");
+}
 
 bool takes_whole_configuration(const std::vector<std::string>& words) {
   return !words.empty() && (words[0] == "apply" || words[0] == "diff" || words[0] == "load");

@@ -26,14 +26,16 @@ enum class Format { text, json, yaml };
 struct Options {
   Detail detail = Detail::normal;
   Format format = Format::text;
-  std::vector<std::string> hide;       ///< dotted member paths
-  bool tabular = false;                ///< -normal, -brief, -verbose or -hide was given
-  bool whole_log = false;              ///< of the verifier, when the kernel refuses a program
-  bool dry_run = false;                ///< only say what would be done
-  bool prune = false;                  ///< cubes that are not in the document go
-  std::optional<std::string> comment;  ///< for the history
-  std::optional<std::uint64_t> count;  ///< of packets that are followed
-  std::optional<double> interval;      ///< seconds between the two reads of a rate; 0 = no rates
+  std::vector<std::string> hide;        ///< dotted member paths
+  bool tabular = false;                 ///< -normal, -brief, -verbose or -hide was given
+  bool whole_log = false;               ///< of the verifier, when the kernel refuses a program
+  bool dry_run = false;                 ///< only say what would be done
+  bool prune = false;                   ///< cubes that are not in the document go
+  std::optional<std::string> comment;   ///< for the history
+  std::optional<std::uint64_t> count;   ///< of packets that are followed
+  std::optional<std::string> pcap;      ///< file with the packet that is simulated
+  std::optional<std::uint64_t> packet;  ///< which one of its packets, from 1 on
+  std::optional<double> interval;       ///< seconds between the two reads of a rate; 0 = no rates
 };
 
 struct CommandLine {
@@ -48,7 +50,7 @@ struct CommandLine {
 /// Whether words without a command mean `show`: `cubes` alone, `topology` with or without a name.
 [[nodiscard]] bool shows_by_default(const std::vector<std::string>& words);
 
-/// Whether all words behind the first are one text, whatever is in them: the filter of `trace`.
+/// Whether all words behind the first are one text, whatever is in them: the filter of `trace`, the packet of `simulate`.
 [[nodiscard]] bool takes_text(const std::vector<std::string>& words);
 
 /// Commands on the configuration as a whole: `apply`, `diff` and `load`, which take a document, `rollback`.

@@ -149,5 +149,23 @@ TEST(CommandLine, AFilterIsTakenAsItIs) {
   EXPECT_TRUE(parse_command_line({"trace", "?"})->help);
 }
 
+TEST(CommandLine, APacketIsTakenAsItIs) {
+  const auto line = parse_command_line({"simulate", "eth0", "ip", "src", "10.0.0.1,", "-yaml", "tcp", "flags", "S"});
+  ASSERT_TRUE(line) << line.error().message;
+  EXPECT_EQ(line->words, (std::vector<std::string>{"simulate", "eth0", "ip", "src", "10.0.0.1,", "tcp", "flags", "S"}));
+  EXPECT_EQ(line->options.format, Format::yaml);
+  const auto file = parse_command_line({"simulate", "eth0", "-pcap=a=b.pcap", "-packet=3"});
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(file->options.pcap, "a=b.pcap");
+  EXPECT_EQ(file->options.packet, 3u);
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"simulate", "eth0", "-packet=0"},
+                                                {"simulate", "eth0", "-packet=x"},
+                                                {"simulate", "eth0", "--count", "1"},
+                                                {"simulate", "eth0", "-f", "x"},
+                                                {"trace", "-pcap=x"},
+                                                {"trace", "-packet=1"}})
+    EXPECT_FALSE(parse_command_line(wrong)) << wrong.back();
+}
+
 }  // namespace
 }  // namespace polycube::cli

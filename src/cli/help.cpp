@@ -27,7 +27,7 @@ struct Offers {
   std::string example;            ///< a full command line
 };
 
-constexpr std::array<std::array<const char*, 3>, 19> own_words{{
+constexpr std::array<std::array<const char*, 3>, 20> own_words{{
     {"connect", "command", "Connect two ports, or a port and a network device"},
     {"disconnect", "command", "Disconnect what connect joined"},
     {"attach", "command", "Attach a transparent cube to a port or a network device"},
@@ -47,6 +47,7 @@ constexpr std::array<std::array<const char*, 3>, 19> own_words{{
     {"events", "command", "Follow changes, ports that go up and down, and faults"},
     {"metrics", "command", "Show what there is to watch, as Prometheus reads it"},
     {"nacm", "command", "Who may read, change and invoke what"},
+    {"simulate", "command", "Show the way that a packet would take"},
 }};
 
 constexpr const char* flags =
@@ -59,6 +60,8 @@ constexpr const char* flags =
     "-hide=k1,k2.k3     show: without these members\n"
     "-interval=S|none   topology: measure the rates over S seconds, or not at all\n"
     "--count N          trace: end after N packets\n"
+    "-pcap=FILE         simulate: the packet is in this file, as tcpdump -w writes it\n"
+    "-packet=N          simulate: which packet of the file (1)\n"
     "--dry-run          apply, load, rollback: only show what would be done\n"
     "--prune            apply, diff: cubes that the file does not have are removed\n"
     "-comment=TEXT      apply, load, rollback: for the history\n"
@@ -333,6 +336,19 @@ Result<std::string> own_help(const Schema& schema, const CommandLine& line) {
         "events show -json     the same, a JSON object a line\n\n");
   if (word == "metrics")
     return std::string("\nmetrics [show]    counters and gauges, in the text format of Prometheus\n\n");
+  if (word == "simulate")
+    return std::string(
+        "\nsimulate DEVICE [egress] [FIELD...]              show the way that a packet would take, without sending it\n"
+        "simulate DEVICE [egress] -pcap=FILE [-packet=N]    the same of a packet in a file\n\n"
+        "The packet comes in by DEVICE or, with egress, the host sends it out of it. FIELD are headers, each followed "
+        "by\n"
+        "fields and values; what is not said has a default, and types, lengths and checksums follow:\n\n"
+        "  eth src MAC dst MAC type N             vlan ID pcp N          payload LENGTH\n"
+        "  arp op N sha MAC spa IP tha MAC tpa IP\n"
+        "  ip src IP dst IP ttl N tos N id N proto N                      ip6 src IP dst IP hlim N proto N\n"
+        "  tcp sport N dport N seq N ack N flags SAFRPUEC                 udp sport N dport N\n"
+        "  icmp type N code N id N seq N                                  icmp6 type N code N id N seq N\n\n"
+        "simulate veth1 eth dst 02:00:00:00:00:fe ip src 10.0.0.1 dst 10.0.1.1 ttl 3 udp dport 53 vlan 5\n\n");
   if (word == "netdevs") return std::string("\nnetdevs show [name]    the network devices of the host, or one\n\n");
   return std::string(no_help);
 }

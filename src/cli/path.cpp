@@ -77,7 +77,7 @@ Result<Target> resolve(const Schema& schema, const std::vector<std::string>& wor
   if (service != nullptr) return descend({*name, {{service, {}}}}, words, 0);
   std::vector<std::string> known{"connect",  "disconnect", "attach",   "detach", "services", "cubes",
                                  "topology", "netdevs",    "version",  "apply",  "diff",     "load",
-                                 "save",     "history",    "rollback", "trace",  "nacm"};
+                                 "save",     "history",    "rollback", "trace",  "nacm",     "simulate"};
   for (const auto& [service_name, node] : schema.services) known.push_back(service_name);
   for (auto& cube : cubes.names()) known.push_back(std::move(cube));
   return fail(ErrorCode::unknown_element, "Unknown word '{}': there is no service and no cube of this name{}", first,

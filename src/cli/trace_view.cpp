@@ -72,7 +72,8 @@ std::string draw_path(const Json& packet) {
   if (!packet.contains("hop") || !packet["hop"].is_array()) return text;
   for (const auto& hop : packet["hop"]) {
     const auto verdict = what(hop);
-    text += fmt::format("{:>12}  {}", microseconds(hop, "begin"), where(hop));
+    const auto begin = microseconds(hop, "begin");  // of a simulation there is none
+    text += (begin.empty() ? std::string() : fmt::format("{:>12}", begin)) + "  " + where(hop);
     if (!verdict.empty()) text += ": " + verdict;
     if (const auto duration = microseconds(hop, "duration"); !duration.empty()) text += " (" + duration + ")";
     text += '\n';

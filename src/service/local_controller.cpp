@@ -107,10 +107,10 @@ std::string LocalController::revision() const {
 std::string LocalController::etag() const { return fmt::format("{:x}-{}", epoch_, revision_); }
 
 bool is_command_word(const std::string& name) {
-  static const std::set<std::string> words = {"add",      "set",     "show",     "del",      "connect", "disconnect",
-                                              "attach",   "detach",  "topology", "services", "cubes",   "netdevs",
-                                              "version",  "apply",   "diff",     "load",     "save",    "history",
-                                              "rollback", "metrics", "status",   "events",   "trace",   "nacm"};
+  static const std::set<std::string> words = {
+      "add",      "set",     "show",    "del",     "connect", "disconnect", "attach",  "detach", "topology",
+      "services", "cubes",   "netdevs", "version", "apply",   "diff",       "load",    "save",   "history",
+      "rollback", "metrics", "status",  "events",  "trace",   "nacm",       "simulate"};
   return words.contains(name);
 }
 

@@ -179,6 +179,7 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<model::Output> read_trace(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<model::Output> stop_trace(const std::map<std::string, std::string>& input);
   void end_abandoned_trace();
+  [[nodiscard]] Result<model::Output> simulate(const std::map<std::string, std::string>& input);
   // These do not.
   [[nodiscard]] Result<std::shared_ptr<TraceSession>> find_trace(const std::string& id) const;
   [[nodiscard]] TraceNames trace_names() const;
@@ -264,6 +265,7 @@ class LocalController : public Controller, public ServiceRegistry {
   std::uint64_t trace_missed_ = 0;  ///< by the tracer's counts when it began
   std::uint64_t trace_lost_ = 0;
   std::uint64_t traces_ = 0;  ///< so far
+  std::mutex simulating_;     ///< taken before the lock
   struct Refusal {
     topology::Device device;  ///< as it was then
     std::string why;

@@ -78,6 +78,10 @@ Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const st
                                                                           : stop_trace(input));
     return model::print_output_tree(*schema(), rpc, output, format);
   }
+  if (rpc == "polycube:simulate") {
+    PCN_ASSIGN(const model::Output output, simulate(input));
+    return model::print_output_tree(*schema(), rpc, output, format);
+  }
   const WriteLock lock(mutex_);
   origin_ = origin;
   PCN_TRY(check_rpc(rpc));

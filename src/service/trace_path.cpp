@@ -29,9 +29,9 @@ class PathBuilder {
       before_ = now;
     }
     TraceHop& hop = hop_of(event);
-    if (event.kind != PCN_TRACE_ENTER && event.kind != PCN_TRACE_SENT && event.kind != PCN_TRACE_GATE)
-      hop.duration = event.time - path_.time - hop.begin;
-    for (std::string& change : packet_changes(before_, now)) hop.changes.push_back(std::move(change));
+    if (!begins(event)) hop.duration = event.time - path_.time - hop.begin;
+    for (std::string& change : changes_to(now, begins(event))) hop.changes.push_back(std::move(change));
+    if (event.kind == PCN_TRACE_FLOOD) copied_.push_back(now);
     before_ = now;
     judge(event, hop);
   }
@@ -47,13 +47,26 @@ class PathBuilder {
   }
 
  private:
+  static bool begins(const pcn_trace_event& event) {
+    return event.kind == PCN_TRACE_GATE || event.kind == PCN_TRACE_ENTER || event.kind == PCN_TRACE_SENT;
+  }
+
+  // A copy begins with what was copied, whatever became of another copy meanwhile.
+  std::vector<std::string> changes_to(const PacketFields& now, bool begins) const {
+    std::vector<std::string> changes = packet_changes(before_, now);
+    if (!begins) return changes;
+    for (const PacketFields& copied : copied_)
+      if (auto others = packet_changes(copied, now); others.size() < changes.size()) changes = std::move(others);
+    return changes;
+  }
+
   // The hop that an event belongs to: a new one, or the last one of the same program that has not ended.
   TraceHop& hop_of(const pcn_trace_event& event) {
-    const bool begins = event.kind == PCN_TRACE_GATE || event.kind == PCN_TRACE_ENTER || event.kind == PCN_TRACE_SENT;
+    const bool is_first = begins(event);
     const bool at_device = event.kind == PCN_TRACE_GATE;
     const std::string cube = at_device ? std::string() : names_.cube(event.cube);
     const bool egress = event.direction == PCN_EGRESS;
-    if (!begins)
+    if (!is_first)
       for (auto hop = path_.hops.rbegin(); hop != path_.hops.rend(); ++hop)
         if (hop->cube == cube && hop->program == event.program && hop->egress == egress && !ended(*hop)) return *hop;
     TraceHop& hop = path_.hops.emplace_back();
@@ -68,7 +81,7 @@ class PathBuilder {
     hop.service = names_.service(cube);
     hop.program = event.program;
     hop.sent = event.kind == PCN_TRACE_SENT;
-    if (begins) hop.port = names_.port(cube, event.port);
+    if (is_first) hop.port = names_.port(cube, event.port);
     return hop;
   }
 
@@ -114,6 +127,7 @@ class PathBuilder {
   TracePath& path_;
   const TraceNames& names_;
   PacketFields before_;
+  std::vector<PacketFields> copied_;
 };
 
 }  // namespace
@@ -126,14 +140,14 @@ TracePath trace_path(std::span<const pcn_trace_event> events, const TraceNames& 
   return path;
 }
 
-model::Output output_of(const TracePath& path) {
+model::Output output_of(const TracePath& path, bool timed) {
   model::Output packet;
   packet.add("length", std::to_string(path.length));
   packet.add("summary", path.summary);
   for (const TraceHop& hop : path.hops) {
     model::Output& one = packet.add_node("hop");
-    one.add("begin", std::to_string(hop.begin));
-    if (hop.duration != 0) one.add("duration", std::to_string(hop.duration));
+    if (timed) one.add("begin", std::to_string(hop.begin));
+    if (timed && hop.duration != 0) one.add("duration", std::to_string(hop.duration));
     if (!hop.device.empty()) one.add("device", hop.device);
     if (!hop.cube.empty()) one.add("cube", hop.cube);
     if (!hop.service.empty()) one.add("service-name", hop.service);

@@ -57,7 +57,7 @@ struct TracePath {
 /// `events`: of one packet, in the order of their times.
 [[nodiscard]] TracePath trace_path(std::span<const pcn_trace_event> events, const TraceNames& names);
 
-/// As in the model: an entry of list `packet`.
-[[nodiscard]] model::Output output_of(const TracePath& path);
+/// As in the model: an entry of list `packet`. `timed`: with times.
+[[nodiscard]] model::Output output_of(const TracePath& path, bool timed = true);
 
 }  // namespace polycube::service
