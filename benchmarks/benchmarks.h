@@ -40,6 +40,8 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 8, 
 [[nodiscard]] Result<> router(Report& report, const Effort& effort);
 /// The cube bridge against the kernel's bridge.
 [[nodiscard]] Result<> bridge(Report& report, const Effort& effort);
+/// What following packets costs, and that it costs nothing while nobody does.
+[[nodiscard]] Result<> tracing(Report& report, const Effort& effort);
 /// Lines of code.
 [[nodiscard]] Result<> lines(Report& report, const Effort& effort);
 

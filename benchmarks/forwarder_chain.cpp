@@ -48,6 +48,16 @@ Result<> ForwarderChain::wire(topology::Hook hook, unsigned length, const Device
 
 Result<> ForwarderChain::clear() { return running_.cubes.empty() ? Result<>{} : apply({}); }
 
+Result<> ForwarderChain::trace(bool on) {
+  constexpr __u16 load_length = 0x80;  // BPF_LD | BPF_W | BPF_LEN
+  constexpr __u16 jump_if_equal = 0x15;
+  constexpr __u16 give_back = 0x06;
+  PCN_TRY(engine_->tracer().set_filter(
+      {{load_length, 0, 0, 0}, {jump_if_equal, 0, 1, 0}, {give_back, 0, 0, 1}, {give_back, 0, 0, 0}}));
+  const topology::Wiring wiring = topology::wire(running_, devices_);
+  return engine_->trace(on, {running_, running_, wiring, devices_, {}, {}});
+}
+
 Result<> ForwarderChain::apply(topology::Topology wanted) {
   const topology::Wiring wiring = topology::wire(wanted, devices_);
   engine::Transaction transaction{running_, wanted, wiring, devices_, {}, {{service, &*package_}}};

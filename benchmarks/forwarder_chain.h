@@ -17,6 +17,8 @@ class ForwarderChain {
   /// Replaces what there was by a chain of `length` cubes from one device to another one and back.
   [[nodiscard]] Result<> wire(topology::Hook hook, unsigned length, const Device& from, const Device& to);
   [[nodiscard]] Result<> clear();
+  /// Packets are followed by a filter that lets none through, or no longer.
+  [[nodiscard]] Result<> trace(bool on);
 
   /// Program of the cube that is this far from the device where packets come in.
   [[nodiscard]] Result<const bpf::Program*> cube(unsigned position) const;

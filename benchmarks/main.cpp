@@ -20,17 +20,11 @@ struct Group {
   const char* name;
   Result<> (*measure)(bench::Report&, const bench::Effort&);
 };
-constexpr Group groups[] = {{"forwarder", bench::forwarder},
-                            {"chain", bench::chain},
-                            {"change", bench::change},
-                            {"rewiring", bench::rewiring},
-                            {"continuity", bench::continuity},
-                            {"rules", bench::rules},
-                            {"scale", bench::scale},
-                            {"slow_path", bench::slow_path},
-                            {"router", bench::router},
-                            {"bridge", bench::bridge},
-                            {"lines", bench::lines}};
+constexpr Group groups[] = {
+    {"forwarder", bench::forwarder}, {"chain", bench::chain},       {"tracing", bench::tracing},
+    {"change", bench::change},       {"rewiring", bench::rewiring}, {"continuity", bench::continuity},
+    {"rules", bench::rules},         {"scale", bench::scale},       {"slow_path", bench::slow_path},
+    {"router", bench::router},       {"bridge", bench::bridge},     {"lines", bench::lines}};
 
 void measure(const std::set<std::string>& wanted, const bench::Effort& effort, bench::Report& report) {
   for (const Group& group : groups) {
