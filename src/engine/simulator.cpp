@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <future>
 #include <iterator>
-#include <thread>
 
 #include "bpf/ring_buffer.h"
 #include "engine/engine_parts.h"
@@ -42,7 +42,9 @@ struct Visit {
 
 std::span<const std::byte> bytes_of(const auto& value) { return std::as_bytes(std::span(&value, 1)); }
 
+// Of a packet that has room for addresses, as all have that the kernel runs programs over.
 void push_tag(bpf::Bytes& packet, std::span<const std::byte> tag) {
+  if (packet.size() < tag_offset) return;
   packet.insert(packet.begin() + tag_offset, tag.begin(), tag.end());
 }
 
@@ -59,11 +61,11 @@ void pop_tag(bpf::Bytes& packet) {
 
 // Nothing can be sent from here. A network namespace belongs to a thread.
 Result<> without_devices(const std::function<Result<>()>& work) {
-  Result<> result;
-  std::thread([&] {
-    result = unshare(CLONE_NEWNET) < 0 ? fail_errno(errno, "cannot create a network namespace") : work();
-  }).join();
-  return result;
+  const auto enter_and_work = [&]() -> Result<> {
+    if (unshare(CLONE_NEWNET) < 0) return fail_errno(errno, "cannot create a network namespace");
+    return work();
+  };
+  return std::async(std::launch::async, enter_and_work).get();
 }
 
 bool has_port(const __u64 (&ports)[2], std::size_t port) { return (ports[port / 64] >> (port % 64) & 1) != 0; }

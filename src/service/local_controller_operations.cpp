@@ -67,19 +67,17 @@ Result<std::string> LocalController::invoke_rpc(const std::string& rpc, const st
                                                 const Origin& origin) {
   PCN_ASSIGN(const model::Invocation invocation, model::parse_input(*schema(), rpc, body, format));
   const auto& input = invocation.leaves;
-  if (rpc == "polycube:start-trace" || rpc == "polycube:read-trace" || rpc == "polycube:stop-trace") {
+  if (rpc == "polycube:start-trace" || rpc == "polycube:read-trace" || rpc == "polycube:stop-trace" ||
+      rpc == "polycube:simulate") {
     {
-      const WriteLock lock(mutex_);  // a trace waits for packets, and must not hold it
+      const WriteLock lock(mutex_);  // a trace waits for packets, and must not hold it; a simulation only reads
       origin_ = origin;
       PCN_TRY(check_rpc(rpc));
     }
     PCN_ASSIGN(const model::Output output, rpc == "polycube:start-trace"  ? start_trace(input, origin)
                                            : rpc == "polycube:read-trace" ? read_trace(input)
-                                                                          : stop_trace(input));
-    return model::print_output_tree(*schema(), rpc, output, format);
-  }
-  if (rpc == "polycube:simulate") {
-    PCN_ASSIGN(const model::Output output, simulate(input));
+                                           : rpc == "polycube:stop-trace" ? stop_trace(input)
+                                                                          : simulate(input));
     return model::print_output_tree(*schema(), rpc, output, format);
   }
   const WriteLock lock(mutex_);

@@ -92,7 +92,8 @@ class PathBuilder {
     switch (event.kind) {
       case PCN_TRACE_LEAVE:
         hop.verdict = "leaves";
-        hop.ways.push_back(way(event, hop));
+        // Between the transparent cubes of a chain nothing has a name.
+        if (TraceHop::Way to = way(event, hop); !to.port.empty() || !to.peer.empty()) hop.ways.push_back(std::move(to));
         break;
       case PCN_TRACE_HOST: hop.verdict = "host"; break;
       case PCN_TRACE_DROP:

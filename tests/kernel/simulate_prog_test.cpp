@@ -107,6 +107,20 @@ TEST_P(SimulateTest, EndsAsRealPackets) {
   EXPECT_THAT(texts_, ElementsAre("at d5", "enters a 0/4", fmt::format("slow path of a: {}", PROBE_REASON)));
 }
 
+// Of a cube with many devices packets enter by programs that only say on which port.
+TEST_P(SimulateTest, ManyDevices) {
+  DataPath::Ports ports;
+  for (int i = 1; i <= static_cast<int>(engine::Cube::max_own_entries) + 1; i++) {
+    add_device(fmt::format("d{}", i));
+    ports.emplace_back(fmt::format("p{}", i), fmt::format("d{}", i));
+  }
+  path_.add_cube("a", slow_prober(), hook(), ports);
+  forward("a", "p9", 0);
+  must(path_.apply());
+  expect_same("d9", frame_);
+  EXPECT_THAT(texts_, testing::Contains("leaves a 0"));
+}
+
 TEST_P(SimulateTest, TheWayOut) {
   add_device("d1");
   add_device("d2");

@@ -111,6 +111,7 @@ def test_without_rules_a_user_may_read_only(lab, own):
     assert own.configuration() == before
     assert user.data("GET", "polycube:history")[0] == 404
     refused(user.rpc("start-trace"))
+    refused(user.rpc("simulate", device="lo"))
     counters = own.data("GET", NACM).json[NACM]
     assert counters["denied-data-writes"] >= 3
 

@@ -10,7 +10,6 @@ from chains import simplebridge, simpleforwarder
 from daemon import BUILD
 from network import eventually
 from test_bridge import access, bridge, trunk
-from test_trace import Trace, start
 
 PACKAGES = BUILD / "tests/packages"
 
@@ -29,6 +28,12 @@ def hops(daemon, *words):
 def told(hop):
     to = sorted(way.get("peer", way.get("port")) for way in hop.get("to", []))
     return " ".join([hop.get("device") or hop["cube"], hop["verdict"], *([hop["reason"]] if "reason" in hop else []), *to])
+
+
+def operate(daemon, rpc, **leaves):
+    reply = daemon.rest("POST", f"/restconf/operations/polycube:{rpc}", {"polycube:input": leaves})
+    assert reply.status in (200, 204), reply.text
+    return reply.json["polycube:output"] if reply.status == 200 else {}
 
 
 def mac(number):
@@ -57,6 +62,7 @@ def test_nothing_is_sent_learned_counted_or_left(lab, daemon, hook):
     fdb = lambda: json.loads(daemon.do("br1 fdb show -json")).get("entry", [])
     ports = lambda: daemon.do("br1 ports show -json")
     assert fdb() == []
+    hops(daemon, a.port, "udp")  # by the first one the daemon gets maps that it waits for grace periods with
     before, counted, cubes = daemon.count_objects(), ports(), daemon.configuration()
     for _ in range(3):
         assert hops(daemon, a.port, "eth src", mac(1), "arp")[1] == f"br1 copied {b.port} {c.port}"
@@ -106,10 +112,10 @@ def test_copies_go_on_with_the_tag_of_their_port(lab, daemon, hook):
     assert [told(hop) for hop in found] == [f"{a.port} arrives", "br1 copied sf2:p1 sf3:p1", f"sf2 leaves {b.port}",
                                             f"sf3 leaves {c.port}"]
     assert "change" not in found[2] and "vlan.id - -> 5" in found[3]["change"]
-    trace = start(daemon, "udp", "--count", "1", "-json")
+    trace = operate(daemon, "start-trace", filter="udp", count="1")["trace"]
     lab.tap(a).send(Ether(src=mac(1), dst=mac(2)) / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1024, dport=7))
-    assert trace.end(None) == 0
-    assert sorted(told(hop) for hop in json.loads(trace.text())["hop"]) == sorted(told(hop) for hop in found)
+    live = eventually(lambda: operate(daemon, "read-trace", trace=trace).get("packet"), "the packet was followed")
+    assert sorted(told(hop) for hop in live[0]["hop"]) == sorted(told(hop) for hop in found)
 
 
 def test_a_router(lab, daemon, hook):
@@ -147,9 +153,9 @@ def test_transparent_cubes_and_the_host(lab, daemon, hook):
     a = lab.station("a")
     for name in ("t1", "t2"):
         daemon.do(f"transparenthelloworld add {name} type={hook}")
-        daemon.do(f"attach {name} {a.port} last")
-    assert hops(daemon, a.port, "udp") == [f"{a.port} arrives", f"t1 leaves {a.port}", f"t2 leaves {a.port}"]
-    assert hops(daemon, a.port, "egress udp") == [f"{a.port} leaves", f"t2 leaves {a.port}", f"t1 leaves {a.port}"]
+        daemon.do(f"attach {name} {a.port} position=last")
+    assert hops(daemon, a.port, "udp") == [f"{a.port} arrives", "t1 leaves", f"t2 leaves {a.port}"]
+    assert hops(daemon, a.port, "egress udp") == [f"{a.port} leaves", "t2 leaves", f"t1 leaves {a.port}"]
     daemon.do("t2 set egress-action=DROP")
     assert hops(daemon, a.port, "egress udp")[-1] == "t2 dropped policy"
 
@@ -209,6 +215,7 @@ def test_a_packet_of_a_capture(lab, daemon, hook, tmp_path):
 def test_what_is_refused(lab, daemon, words, code, message):
     a, free = lab.station("a"), lab.station("b")
     simpleforwarder(daemon, "sf1", "TC", a.port)
+    hops(daemon, a.port, "udp")  # as above
     before = daemon.count_objects()
     found, output = daemon.ctl("simulate", *words.format(port=a.port, free=free.port).split())
     assert found == code and message in output, output
@@ -234,6 +241,7 @@ def test_while_packets_are_followed(lab, daemon, hook):
     """Both use programs that tell; neither sees the other's packets."""
     a, b = lab.station("a"), lab.station("b")
     simpleforwarder(daemon, "sf1", hook, a.port, b.port)
-    trace: Trace = start(daemon, "udp", "-json")
+    trace = operate(daemon, "start-trace", filter="udp")["trace"]
     assert hops(daemon, a.port, "udp") == [f"{a.port} arrives", f"sf1 leaves {b.port}"]
-    assert trace.end() == 0 and trace.text() == ""
+    assert "packet" not in operate(daemon, "read-trace", trace=trace)
+    operate(daemon, "stop-trace", trace=trace)
