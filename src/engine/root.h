@@ -41,7 +41,10 @@ class Root {
   /// program's.
   [[nodiscard]] Result<> put_tracer(Panel& panel, const bpf::ObjectFile& object, const topology::Gate& gate);
   /// From the next steer() on there is none. Returns what packets may still be in: it goes after a grace period.
-  [[nodiscard]] std::optional<PanelSlot> take_tracer() { return std::exchange(behind_tracer_, std::nullopt); }
+  [[nodiscard]] std::optional<PanelSlot> take_tracer() {
+    tracer_ = bpf::Program();
+    return std::exchange(behind_tracer_, std::nullopt);
+  }
 
   /// Where wires to this device point in pcn_devices.
   [[nodiscard]] std::uint16_t slot() const { return slot_.number(); }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Following packets: `polycube:start-trace`, `read-trace` and `stop-trace`.
-#include <fmt/chrono.h>
-
 #include <charconv>
 
 #include "base/log.h"
@@ -23,8 +21,7 @@ std::uint64_t number_of(const std::map<std::string, std::string>& input, const s
 // CLOCK_MONOTONIC of packets as a time of the day.
 std::string time_text(std::uint64_t monotonic) {
   const auto ago = std::chrono::nanoseconds(static_cast<std::int64_t>(engine::monotonic_now() - monotonic));
-  const auto then = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now() - ago);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", then);
+  return date_and_time(std::chrono::system_clock::now() - ago);
 }
 
 }  // namespace

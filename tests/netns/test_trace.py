@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from scapy.all import ARP, IP, UDP, Ether
+from scapy.all import ARP, ICMP, IP, UDP, Ether
 
 from chains import simplebridge, simpleforwarder, two_forwarders
 from network import eventually
@@ -48,15 +48,7 @@ def start(daemon, *words):
 
 
 def is_followed(daemon):
-    reply = daemon.rest("POST", "/restconf/operations/polycube:start-trace", {"polycube:input": {"count": "1"}})
-    if reply.status == 200:
-        stop(daemon, reply.json["polycube:output"]["trace"])
-    return reply.status == 409
-
-
-def stop(daemon, trace):
-    assert daemon.rest("POST", "/restconf/operations/polycube:stop-trace",
-                       {"polycube:input": {"trace": trace}}).status == 204
+    return "traced-by" in daemon.data("GET", "polycube:status").text
 
 
 def datagram(number=0, ttl=64, dport=7):
@@ -121,22 +113,22 @@ def test_rewrites_are_shown(lab, daemon, hook):
 
 
 def test_the_slow_path_and_its_answer(lab, daemon, hook):
-    """The router's slow path answers an ARP request: what it sends belongs to the packet that it got."""
+    """The router's slow path says that there is no route: what it sends belongs to the packet that it got."""
     a = lab.station("a")
     daemon.do(f"router add r1 type={hook}")
-    daemon.do(f"r1 ports add p1 ip=10.0.1.1/24 peer={a.port}")
+    daemon.do(f"r1 ports add p1 ip=10.0.1.1/24 mac=02:00:00:00:01:01 peer={a.port}")
+    daemon.do("r1 arp-table add 10.0.1.2 mac=02:00:00:00:00:0a interface=p1")
     at_a = lab.tap(a)
     trace = start(daemon, "icmp", "--count", "1", "-json")
-    mac = daemon.do("r1 ports p1 mac show").strip()
-    from scapy.all import ICMP
-    at_a.send(bytes(Ether(src="02:00:00:00:00:0a", dst=mac) / IP(src="10.0.1.2", dst="10.0.9.9", ttl=1) / UDP() / "x"),
-              bytes(Ether(src="02:00:00:00:00:0a", dst=mac) / IP(src="10.0.1.2", dst="10.0.9.9", ttl=1) /
-                    ICMP() / "x"))
+    to_router = Ether(src="02:00:00:00:00:0a", dst="02:00:00:00:01:01") / IP(src="10.0.1.2", dst="10.0.9.9", ttl=9)
+    at_a.send(bytes(to_router / UDP() / "not followed"), bytes(to_router / ICMP() / "followed"))
     assert trace.end(None) == 0
     packet = json.loads(trace.text())
-    verdicts = [hop["verdict"] for hop in packet["hop"]]
-    assert "slow-path" in verdicts, packet
     assert "ICMP type 8" in packet["summary"]
+    hops = packet["hop"]
+    assert "slow-path" in [hop["verdict"] for hop in hops], packet
+    assert hops[-1]["cube"] == "r1" and [to["peer"] for to in hops[-1]["to"]] == [a.port], packet
+    assert "icmp.type 8 -> 3" in hops[-1]["change"], packet
 
 
 def test_copies_are_followed(lab, daemon, hook):
@@ -154,6 +146,7 @@ def test_copies_are_followed(lab, daemon, hook):
 
 def test_it_ends_with_an_interrupt_and_leaves_nothing(lab, daemon, hook):
     a, b = two_forwarders(lab, daemon, hook)
+    assert start(daemon).end() == 0  # what is made once for all traces and changes is there now
     before = daemon.count_objects()
     trace = start(daemon)
     a.ping(b)
@@ -194,9 +187,9 @@ def test_one_trace_at_a_time(lab, daemon):
 
 @pytest.mark.parametrize("words, message", [
     (["udp", "prot", "7"], "\"udp prot 7\" is not a filter: "),
-    (["--count", "0"], "0 is not a number of packets"),
+    (["--count", "0"], "'0' is not a number of packets"),
     (["--count"], "--count needs a number of packets"),
-    (["--count", "-3"], "-3 is not a number of packets"),
+    (["--count", "-3"], "'-3' is not a number of packets"),
     (["-brief"], "-brief is not a valid flag"),
     (["udp", "?", "x"], "? must be the last argument"),
     (["(" * 3000], "is not a filter"),
