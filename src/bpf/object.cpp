@@ -92,7 +92,9 @@ Result<Location> find_constant(bpf_object* object, const std::string& name) {
 Result<> set_constant(bpf_object* object, const std::string& name, std::span<const std::byte> value) {
   PCN_ASSIGN(const Location location, find_constant(object, name));
   if (location.size != value.size())
-    return fail(ErrorCode::invalid_value, "constant {} has {} bytes, not {}", name, location.size, value.size());
+    return fail(ErrorCode::invalid_value,
+                "constant {} has {} bytes, not {}: compile it against this version of the SDK", name, location.size,
+                value.size());
   std::size_t size = 0;
   auto* image = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(location.map, &size)));
   std::memcpy(image + location.offset, value.data(), value.size());

@@ -140,9 +140,10 @@ TEST(Schema, Describes) {
   EXPECT_EQ(child(all, "z").at("kind"), "leaf");  // inside a choice
   std::vector<std::string> rpcs;
   for (const auto& rpc : description.at("polycube").at("rpcs")) rpcs.push_back(rpc.at("name"));
-  EXPECT_EQ(rpcs, (std::vector<std::string>{"connect", "disconnect", "attach", "detach", "apply", "rollback"}));
+  EXPECT_EQ(rpcs, (std::vector<std::string>{"connect", "disconnect", "attach", "detach", "apply", "rollback",
+                                            "start-trace", "read-trace", "stop-trace", "simulate"}));
   EXPECT_EQ(description.at("polycube").at("rpcs")[2].at("input").size(), 5u);
-  EXPECT_EQ(description.at("polycube").at("containers").size(), 6u);
+  EXPECT_EQ(description.at("polycube").at("containers").size(), 7u);
 }
 
 TEST(Schema, Sources) {

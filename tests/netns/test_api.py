@@ -79,7 +79,8 @@ def test_schema_resource(daemon):
     assert {"helloworld", "simplebridge", "simpleforwarder"} <= set(services)
     assert services["simplebridge"]["kind"] == "list" and services["simplebridge"]["keys"] == ["name"]
     assert {rpc["name"] for rpc in reply.json["polycube"]["rpcs"]} == {"connect", "disconnect", "attach", "detach",
-                                                                  "apply", "rollback"}
+                                                                  "apply", "rollback", "start-trace",
+                                                                  "read-trace", "stop-trace", "simulate"}
 
 
 def test_life_of_a_cube(daemon):
