@@ -66,6 +66,7 @@ class TlsContext {
 class TlsSession {
  public:
   TlsSession(std::shared_ptr<const TlsContext> context, int socket);
+  ~TlsSession() = default;
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 

@@ -31,6 +31,7 @@ class Watchdog {
     std::function<void()> wait;  ///< returns when that has answered, and not at all while it hangs
   };
   explicit Watchdog(std::vector<Check> checks);
+  ~Watchdog() = default;
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 

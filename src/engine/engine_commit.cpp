@@ -45,12 +45,17 @@ Result<> Engine::write_tables(const Transaction& transaction, Staged& staged) {
 
 Result<> Engine::call_control(const Transaction& transaction, Staged& staged) {
   if (!transaction.control) return {};
-  struct Scope {
-    const Staged*& staged;
-    ~Scope() { staged = nullptr; }
+  class Scope {
+   public:
+    Scope(const Staged*& current, const Staged& staged) : current_(current) { current_ = &staged; }
+    ~Scope() { current_ = nullptr; }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    const Staged*& current_;
   };
-  in_control_ = &staged;
-  const Scope scope{in_control_};
+  const Scope scope(in_control_, staged);
   return transaction.control(staged.undo);
 }
 

@@ -141,7 +141,7 @@ struct Simulator::Run {
   }
 
   // What becomes of the packet when the programs are through with it.
-  void follow(const Visit& visit, const pcn_trace_event& last, bpf::Bytes packet) {
+  void follow(const Visit& visit, const pcn_trace_event& last, const bpf::Bytes& packet) {
     switch (last.kind) {
       case PCN_TRACE_LEAVE:
         if (last.wire.kind == PCN_WIRE_DEVICE) {

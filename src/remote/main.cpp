@@ -73,6 +73,7 @@ class Stopper {
  public:
   explicit Stopper(Runner& runner) : runner_(runner), thread_([this] { wait(); }) {}
   ~Stopper() {
+    // It waits for signals, and ends with this one. NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread)
     ::pthread_kill(thread_.native_handle(), SIGTERM);
     thread_.join();
   }

@@ -349,7 +349,7 @@ class Builder {
     return bytes;
   }
 
-  [[nodiscard]] Bytes ipv4(Bytes content) const {
+  [[nodiscard]] Bytes ipv4(const Bytes& content) const {
     Bytes header;
     put(header, 0x45, 1);
     put(header, get("ip", "tos"));
@@ -365,7 +365,7 @@ class Builder {
     return header;
   }
 
-  [[nodiscard]] Bytes ipv6(Bytes content) const {
+  [[nodiscard]] Bytes ipv6(const Bytes& content) const {
     Bytes header;
     put(header, 6U << 28, 4);
     put(header, content.size(), 2);

@@ -28,7 +28,7 @@ std::vector<TraceSession::Packet> TraceSession::take_finished(Clock::time_point 
   if (count_ != 0 && packets.size() > count_ - taken_) packets.resize(count_ - taken_);
   for (Packet& packet : packets) {
     packet.number = ++taken_;
-    std::ranges::stable_sort(packet.events, {}, &pcn_trace_event::time);  // CPUs do not wait for each other
+    std::ranges::sort(packet.events, {}, &pcn_trace_event::time);  // CPUs do not wait for each other
   }
   return packets;
 }
