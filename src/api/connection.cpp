@@ -65,8 +65,8 @@ std::string address_text(int socket) {
 
 }  // namespace
 
-Connection::Connection(Fd fd, const Limits& limits) : fd_(std::move(fd)), limits_(limits) {
-  enter(Phase::idle, limits.receive_timeout);
+Connection::Connection(Fd fd, const Limits& limits, bool tls) : fd_(std::move(fd)), limits_(limits) {
+  enter(tls ? Phase::handshake : Phase::idle, limits.receive_timeout);
 }
 
 void Connection::ask_kernel() {
@@ -94,6 +94,7 @@ Result<> Connection::begin_tls(const std::shared_ptr<const TlsContext>& context)
                   timed_out_ ? "the handshake took too long" : "it had to make room, or the daemon stops");
   }
   PCN_ASSIGN(client_.user, tls_->user());
+  phase_ = Phase::idle;  // the deadline stays: it bounds the handshake and the first request together
   return {};
 }
 

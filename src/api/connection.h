@@ -42,9 +42,10 @@ struct Limits {
 class Connection final : public httplib::Stream {
  public:
   using Clock = std::chrono::steady_clock;
-  enum class Phase { idle, receiving, handling, replying, streaming, closing };
+  enum class Phase { handshake, idle, receiving, handling, replying, streaming, closing };
 
-  Connection(Fd fd, const Limits& limits);
+  /// `tls`: nothing is known of the client until begin_tls() has said who they are.
+  Connection(Fd fd, const Limits& limits, bool tls);
 
   /// Finds out who is at the other end of a Unix socket.
   void ask_kernel();

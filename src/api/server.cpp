@@ -126,7 +126,7 @@ void Server::admit(Fd fd, bool tcp) {
     const int yes = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
   }
-  auto& session = sessions_.emplace_back(std::move(fd), options_.limits);
+  auto& session = sessions_.emplace_back(std::move(fd), options_.limits, tcp);
   try {
     session.thread = std::thread([this, &session, tls = tcp ? tls_.load() : nullptr] {
       if (options_.activity != nullptr) options_.activity->connected();
@@ -164,8 +164,12 @@ void Server::report_refusal(const std::string& address, const std::string& reaso
   log::warn("the client at {} is refused: {}", address, loggable(reason));
 }
 
-/// Ends the connection that has waited longest for its client. False: all are being handled.
+/// Ends the connection that has waited longest for its client; one whose client nobody knows yet goes before all others,
+/// so that strangers drive nobody out. False: all are being handled.
 bool Server::make_room() {
+  const auto rank = [](const Session& session) {
+    return std::pair(session.connection.phase() != Connection::Phase::handshake, session.connection.since());
+  };
   Session* longest = nullptr;
   for (auto& session : sessions_) {
     const auto phase = session.connection.phase();
@@ -173,7 +177,7 @@ bool Server::make_room() {
     if (session.evicted || session.done || phase == Connection::Phase::handling ||
         phase == Connection::Phase::streaming)
       continue;
-    if (longest == nullptr || session.connection.since() < longest->connection.since()) longest = &session;
+    if (longest == nullptr || rank(session) < rank(*longest)) longest = &session;
   }
   if (longest == nullptr) return false;
   longest->evicted = true;

@@ -2,7 +2,8 @@
 /// The HTTP server of the daemon.
 /// Why: one thread for each connection keeps the handling simple and lets a slow client wait alone. What bounds the
 /// threads is the number of connections: when it is reached, the connection that has waited longest for its client
-/// makes room, so that whoever sends complete requests is always served. A handshake of TLS is part of what is bounded.
+/// makes room, and before all others one whose client has not said yet who they are: strangers drive nobody out, and
+/// whoever sends complete requests is always served. A handshake of TLS is part of what is bounded.
 /// Invariants: after stop() no thread runs and the socket's file is gone; a request that the controller has begun is
 /// finished. The same handler serves both listeners.
 /// Threading: start() and stop() from one thread; the handler is called from many.
@@ -56,7 +57,7 @@ class Server {
 
  private:
   struct Session {
-    Session(Fd fd, const Limits& limits) : connection(std::move(fd), limits) {}
+    Session(Fd fd, const Limits& limits, bool tls) : connection(std::move(fd), limits, tls) {}
     Connection connection;
     bool evicted = false;            ///< it has made room
     std::atomic<bool> done = false;  ///< the thread is about to end

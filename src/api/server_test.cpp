@@ -228,7 +228,7 @@ TEST_F(ServerTest, WithoutTlsNothingIsAnsweredOverTcp) {
 }
 
 TEST_F(ServerTest, HandshakeThatDoesNotComeIsCutOff) {
-  options_.limits.receive_timeout = 300ms;
+  options_.limits.receive_timeout = 1s;
   options_.limits.connections = 4;
   listen_on_tcp();
   start();
@@ -237,6 +237,18 @@ TEST_F(ServerTest, HandshakeThatDoesNotComeIsCutOff) {
   silent.front().send(std::string_view("\x16\x03\x01\x02\x00\x01", 6));  // the beginning of a ClientHello
   EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 200")) << "one of them has to make room";
   for (auto& one : silent) EXPECT_TRUE(one.closes());
+}
+
+TEST_F(ServerTest, StrangersMakeRoomBeforeAllOthers) {
+  options_.limits.connections = 4;
+  listen_on_tcp();
+  start();
+  auto known = client();
+  EXPECT_THAT(known.ask(get), StartsWith("HTTP/1.1 200"));
+  std::vector<TestClient> strangers;
+  for (int i = 0; i < 8; ++i) strangers.push_back(TestClient::to_tcp(server_->port()));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(strangers[i].closes()) << i;
+  EXPECT_THAT(known.ask(get), StartsWith("HTTP/1.1 200")) << "it has waited longest, but it is known";
 }
 
 TEST_F(ServerTest, CertificatesAreReadAgain) {
@@ -654,6 +666,12 @@ class StreamTest : public ServerTest {
     }
     return text;
   }
+  TestClient follower_of_events() {
+    auto follower = client();
+    follower.send(follow);
+    read_until(follower, ": events");
+    return follower;
+  }
   static constexpr std::string_view follow = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
   service::Events events_;
@@ -682,9 +700,7 @@ TEST_F(StreamTest, AStreamWithoutEventsSaysThatItLives) {
 TEST_F(StreamTest, WhoGoesLeavesNothing) {
   start_streams();
   {
-    auto follower = client();
-    follower.send(follow);
-    read_until(follower, ": events");
+    auto follower = follower_of_events();
     EXPECT_TRUE(events_.watched());
   }
   for (int i = 0; i < 2000 && events_.watched(); i++) std::this_thread::sleep_for(10ms);
@@ -694,9 +710,7 @@ TEST_F(StreamTest, WhoGoesLeavesNothing) {
 TEST_F(StreamTest, WhoDoesNotReadHoldsUpNobodyAndIsCutOff) {
   options_.limits.reply_timeout = 500ms;
   start_streams();
-  auto follower = client();
-  follower.send(follow);
-  read_until(follower, ": events");
+  auto follower = follower_of_events();
   const std::string text(4096, 'x');
   for (int i = 0; i < 2000; i++) events_.publish({"much", {{"text", text}}});
   EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 200"));
@@ -706,9 +720,7 @@ TEST_F(StreamTest, WhoDoesNotReadHoldsUpNobodyAndIsCutOff) {
 
 TEST_F(StreamTest, WhoIsTooSlowIsToldSo) {
   start_streams();
-  auto follower = client();
-  follower.send(follow);
-  read_until(follower, ": events");
+  auto follower = follower_of_events();
   const std::string text(4096, 'x');
   for (int i = 0; i < 2000; i++) events_.publish({"much", {{"text", text}}});
   EXPECT_THAT(read_until(follower, "cut off"), HasSubstr("connect again"));
@@ -716,9 +728,7 @@ TEST_F(StreamTest, WhoIsTooSlowIsToldSo) {
 
 TEST_F(StreamTest, StopEndsThemAtOnce) {
   start_streams();
-  auto follower = client();
-  follower.send(follow);
-  read_until(follower, ": events");
+  auto follower = follower_of_events();
   server_->stop();
   EXPECT_TRUE(follower.closes());
   EXPECT_FALSE(events_.watched());
@@ -727,9 +737,7 @@ TEST_F(StreamTest, StopEndsThemAtOnce) {
 TEST_F(StreamTest, StreamsMakeNoRoomForOthers) {
   options_.limits.connections = 3;
   start_streams();
-  auto follower = client();
-  follower.send(follow);
-  read_until(follower, ": events");
+  auto follower = follower_of_events();
   std::list<TestClient> others;  // they stay, so that room has to be made
   for (int i = 0; i < 5; i++) EXPECT_THAT(others.emplace_back(client()).ask(get), StartsWith("HTTP/1.1 200"));
   events_.publish({"one", {}});
