@@ -52,6 +52,19 @@ bool Map::per_cpu() const {
   }
 }
 
+bool Map::has_elements() const {
+  switch (info_.type) {
+    case BPF_MAP_TYPE_HASH:
+    case BPF_MAP_TYPE_ARRAY:
+    case BPF_MAP_TYPE_PERCPU_HASH:
+    case BPF_MAP_TYPE_PERCPU_ARRAY:
+    case BPF_MAP_TYPE_LRU_HASH:
+    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+    case BPF_MAP_TYPE_LPM_TRIE: return true;
+    default: return false;
+  }
+}
+
 bool Map::is_array() const { return info_.type == BPF_MAP_TYPE_ARRAY || info_.type == BPF_MAP_TYPE_PERCPU_ARRAY; }
 
 std::size_t Map::lookup_size() const {

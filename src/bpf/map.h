@@ -45,6 +45,8 @@ class Map {
   /// For messages: the kernel knows 15 characters of its name.
   void rename(std::string name) { info_.name = std::move(name); }
   [[nodiscard]] bool per_cpu() const;
+  /// Whether it has keys and values that can be read one by one and stay: hashes, arrays and prefix trees.
+  [[nodiscard]] bool has_elements() const;
   [[nodiscard]] bool is_array() const;  ///< every element always exists and cannot be deleted
   /// Size of what lookup() returns: value_size, or all CPUs' values.
   [[nodiscard]] std::size_t lookup_size() const;

@@ -9,19 +9,6 @@ namespace {
 
 constexpr std::uint32_t batch_elements = 4096;
 
-bool holds_elements(std::uint32_t type) {
-  switch (type) {
-    case BPF_MAP_TYPE_HASH:
-    case BPF_MAP_TYPE_ARRAY:
-    case BPF_MAP_TYPE_PERCPU_HASH:
-    case BPF_MAP_TYPE_PERCPU_ARRAY:
-    case BPF_MAP_TYPE_LRU_HASH:
-    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-    case BPF_MAP_TYPE_LPM_TRIE: return true;
-    default: return false;
-  }
-}
-
 Result<> copy_elements(const bpf::Map& from, const bpf::Map& to) {
   bpf::Bytes keys;
   bpf::Bytes values;
@@ -47,7 +34,7 @@ Result<> copy_elements(const bpf::Map& from, const bpf::Map& to) {
 }  // namespace
 
 Result<bool> copy_table(const Table& from, const Table& to) {
-  if (!holds_elements(from.map().info().type)) return false;
+  if (!from.map().has_elements()) return false;
   PCN_TRY(copy_elements(from.map(), to.map()));
   if (to.rule_set() != nullptr) PCN_TRY(to.rule_set()->publish_all());
   return true;

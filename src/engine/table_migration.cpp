@@ -66,19 +66,6 @@ bool convert(const Layout& old_layout, std::span<const std::byte> from, const La
 
 namespace {
 
-bool can_be_read(const bpf::MapInfo& info) {
-  switch (info.type) {
-    case BPF_MAP_TYPE_HASH:
-    case BPF_MAP_TYPE_ARRAY:
-    case BPF_MAP_TYPE_PERCPU_HASH:
-    case BPF_MAP_TYPE_PERCPU_ARRAY:
-    case BPF_MAP_TYPE_LRU_HASH:
-    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-    case BPF_MAP_TYPE_LPM_TRIE: return true;
-    default: return false;
-  }
-}
-
 // One value for each CPU, or one.
 bool convert_value(const bpf::KnownMap& old, std::span<const std::byte> from, const bpf::Map& now,
                    const TableShape& shape, std::span<std::byte> to) {
@@ -96,8 +83,8 @@ bool convert_value(const bpf::KnownMap& old, std::span<const std::byte> from, co
 
 void migrate(const bpf::KnownMap& old, const bpf::Map& now, const TableShape& shape, const std::string& user) {
   const std::string& name = shape.info.name;
-  const bool possible = old.key && old.value && shape.key && shape.value && can_be_read(old.map.info()) &&
-                        can_be_read(now.info()) && old.map.per_cpu() == now.per_cpu() &&
+  const bool possible = old.key && old.value && shape.key && shape.value && old.map.has_elements() &&
+                        now.has_elements() && old.map.per_cpu() == now.per_cpu() &&
                         old.map.is_array() == now.is_array();
   std::size_t moved = 0;
   std::size_t lost = 0;

@@ -24,16 +24,7 @@ Labels with(Labels labels, const std::string& name, const std::string& value) {
 }
 
 /// Tables that can become full; an array has all its elements always.
-bool can_fill(const bpf::MapInfo& info) {
-  switch (info.type) {
-    case BPF_MAP_TYPE_HASH:
-    case BPF_MAP_TYPE_PERCPU_HASH:
-    case BPF_MAP_TYPE_LRU_HASH:
-    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-    case BPF_MAP_TYPE_LPM_TRIE: return true;
-    default: return false;
-  }
-}
+bool can_fill(const bpf::Map& map) { return map.has_elements() && !map.is_array(); }
 
 void add_packets(Metrics& metrics, const Labels& labels, const engine::PortStatistics& port) {
   auto& packets = metrics.family("polycube_port_packets", Type::counter, "Packets that ports received and sent.");
@@ -190,7 +181,7 @@ Result<> LocalController::add_cube_metrics(Metrics& metrics, const std::string& 
 
 void LocalController::add_tables(const model::CubeId& id, std::vector<CountedTable>& tables) const {
   for (const auto& [name, access] : engine_->cube(id.name)->tables())
-    if (can_fill(access.table->map().info())) tables.push_back({id, name, access});
+    if (can_fill(access.table->map())) tables.push_back({id, name, access});
 }
 
 // Metrics that a cube's model declares: one that cannot be had does not keep the others from being shown.
@@ -206,7 +197,7 @@ Result<> LocalController::add_model_metrics(Metrics& metrics, const model::CubeI
                                       [&](const auto& known) { return known.path == metric.path; });
     if (metric.kind == model::Metric::Kind::entries && binding != service.bindings.end()) {
       auto access = cube.map(binding->table);
-      if (access && can_fill(access->table->map().info())) {
+      if (access && can_fill(access->table->map())) {
         tables.push_back({id, metric.name, std::move(*access), metric});
         continue;
       }
