@@ -37,19 +37,9 @@ bool is_counter(const lysc_node* leaf) {
 
 Metric::Kind kind_of(const lysc_node* node) {
   if (node->nodetype != LYS_LEAF) return Metric::Kind::entries;
-  switch (real_type(leaf_type(node))->basetype) {
-    case LY_TYPE_INT8:
-    case LY_TYPE_INT16:
-    case LY_TYPE_INT32:
-    case LY_TYPE_INT64:
-    case LY_TYPE_UINT8:
-    case LY_TYPE_UINT16:
-    case LY_TYPE_UINT32:
-    case LY_TYPE_UINT64:
-    case LY_TYPE_DEC64: return Metric::Kind::number;
-    case LY_TYPE_BOOL: return Metric::Kind::truth;
-    default: return Metric::Kind::presence;
-  }
+  const LY_DATA_TYPE type = real_type(leaf_type(node))->basetype;
+  if (is_integer(type) || type == LY_TYPE_DEC64) return Metric::Kind::number;
+  return type == LY_TYPE_BOOL ? Metric::Kind::truth : Metric::Kind::presence;
 }
 
 /// "port" for the cube's ports, as in the framework's own metrics; "LIST_KEY" for other lists.

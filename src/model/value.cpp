@@ -32,20 +32,6 @@ const char* enum_name(const lysc_type* type, const std::string& text) {
   return match;
 }
 
-bool is_integer(LY_DATA_TYPE type) {
-  switch (type) {
-    case LY_TYPE_INT8:
-    case LY_TYPE_INT16:
-    case LY_TYPE_INT32:
-    case LY_TYPE_INT64:
-    case LY_TYPE_UINT8:
-    case LY_TYPE_UINT16:
-    case LY_TYPE_UINT32:
-    case LY_TYPE_UINT64: return true;
-    default: return false;
-  }
-}
-
 bool is_64_bit(LY_DATA_TYPE type) { return type == LY_TYPE_INT64 || type == LY_TYPE_UINT64 || type == LY_TYPE_DEC64; }
 
 /// Whether JSON may encode a value of the type like this. 64-bit numbers are strings in RFC 7951; a number is

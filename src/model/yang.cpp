@@ -131,6 +131,20 @@ const lysc_node* data_parent(const lysc_node* node) {
   return parent;
 }
 
+bool is_integer(LY_DATA_TYPE type) {
+  switch (type) {
+    case LY_TYPE_INT8:
+    case LY_TYPE_INT16:
+    case LY_TYPE_INT32:
+    case LY_TYPE_INT64:
+    case LY_TYPE_UINT8:
+    case LY_TYPE_UINT16:
+    case LY_TYPE_UINT32:
+    case LY_TYPE_UINT64: return true;
+    default: return false;
+  }
+}
+
 std::vector<const lysc_node*> key_leaves(const lysc_node* list) {
   std::vector<const lysc_node*> keys;
   for (const lysc_node* child = lysc_node_child(list); child && is_key(child); child = child->next)
@@ -148,18 +162,8 @@ const lysc_type* real_type(const lysc_type* type) {
 }
 
 const lysc_range* number_range(const lysc_type* type) {
-  switch (type->basetype) {
-    case LY_TYPE_DEC64: return reinterpret_cast<const lysc_type_dec*>(type)->range;
-    case LY_TYPE_INT8:
-    case LY_TYPE_INT16:
-    case LY_TYPE_INT32:
-    case LY_TYPE_INT64:
-    case LY_TYPE_UINT8:
-    case LY_TYPE_UINT16:
-    case LY_TYPE_UINT32:
-    case LY_TYPE_UINT64: return reinterpret_cast<const lysc_type_num*>(type)->range;
-    default: return nullptr;
-  }
+  if (type->basetype == LY_TYPE_DEC64) return reinterpret_cast<const lysc_type_dec*>(type)->range;
+  return is_integer(type->basetype) ? reinterpret_cast<const lysc_type_num*>(type)->range : nullptr;
 }
 
 std::string range_text(const lysc_range* range, const lysc_type* type) {

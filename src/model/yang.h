@@ -50,6 +50,8 @@ using TextPtr = std::unique_ptr<char, FreeText>;
 /// The nearest data node (or operation) above, or null.
 [[nodiscard]] const lysc_node* data_parent(const lysc_node* node);
 
+[[nodiscard]] bool is_integer(LY_DATA_TYPE type);
+
 [[nodiscard]] std::vector<const lysc_node*> key_leaves(const lysc_node* list);
 [[nodiscard]] inline bool is_key(const lysc_node* node) {
   return node->nodetype == LYS_LEAF && (node->flags & LYS_KEY);
