@@ -168,16 +168,7 @@ struct Envelope {
   void wrap(Family family, const Injector::Packet& packet) {
     const iovec bytes{const_cast<std::byte*>(packet.bytes.data()), packet.bytes.size()};
     if (family == Family::xdp) {
-      frame = {.destination = {},
-               .source = {},
-               .trace = packet.trace,
-               .protocol = htons(PCN_FRAME_PROTOCOL),
-               .stage = PCN_STAGE_ENTER,
-               .slot = packet.slot,
-               .port = packet.port,
-               .traffic_class = packet.traffic_class,
-               .group = 0,
-               .tag = PCN_TAG_KEEP};
+      frame = Injector::frame_for(packet);
       parts = {iovec{&frame, sizeof(frame)}, bytes};
     } else {
       trailer = {.magic = PCN_FRAME_MAGIC,
@@ -191,6 +182,19 @@ struct Envelope {
 };
 
 }  // namespace
+
+pcn_frame Injector::frame_for(const Packet& packet) {
+  return {.destination = {},
+          .source = {},
+          .trace = packet.trace,
+          .protocol = htons(PCN_FRAME_PROTOCOL),
+          .stage = PCN_STAGE_ENTER,
+          .slot = packet.slot,
+          .port = packet.port,
+          .traffic_class = packet.traffic_class,
+          .group = 0,
+          .tag = PCN_TAG_KEEP};
+}
 
 Result<> Injector::send(std::span<const Packet> packets) const {
   std::array<Envelope, batch> envelopes;

@@ -8,6 +8,8 @@
 /// Threading: send() from any thread; everything else under the engine's lock.
 #pragma once
 
+#include <polycube/abi.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -51,6 +53,8 @@ class Injector {
     std::uint16_t trace;               ///< number of a packet that is followed, else 0
     std::span<const std::byte> bytes;  ///< from the Ethernet header on
   };
+  /// What goes in front of a packet for an XDP cube.
+  [[nodiscard]] static pcn_frame frame_for(const Packet& packet);
   /// Sends packets in order. Errors: invalid_value (shorter than an Ethernet header, or too long), system; those before it
   /// are sent.
   [[nodiscard]] Result<> send(std::span<const Packet> packets) const;

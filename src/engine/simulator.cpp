@@ -122,16 +122,8 @@ struct Simulator::Run {
       context.cb[4] = number;
       PCN_ASSIGN(run, entrance.test_run(visit.packet, {.context = bytes_of(context)}));
     } else {
-      const pcn_frame frame{.destination = {},
-                            .source = {},
-                            .trace = number,
-                            .protocol = htons(PCN_FRAME_PROTOCOL),
-                            .stage = PCN_STAGE_ENTER,
-                            .slot = visit.slot,
-                            .port = visit.port,
-                            .traffic_class = visit.traffic_class,
-                            .group = 0,
-                            .tag = PCN_TAG_KEEP};
+      const pcn_frame frame = Injector::frame_for(
+          {.slot = visit.slot, .port = visit.port, .traffic_class = visit.traffic_class, .trace = number, .bytes = {}});
       bpf::Bytes framed(bytes_of(frame).begin(), bytes_of(frame).end());
       framed.insert(framed.end(), visit.packet.begin(), visit.packet.end());
       PCN_ASSIGN(run, entrance.test_run(framed));
