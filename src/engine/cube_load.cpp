@@ -18,15 +18,14 @@ Result<bpf::Program> take(bpf::LoadedObject& loaded, const std::string& name, co
   return std::move(found->second);
 }
 
-// The program of an object, or the one that follows packets. (Of an object that an older SDK made, there is no such one.)
-std::string program_name(const CubeConstants& constants, const bpf::ObjectFile& object, const std::string& name) {
-  const std::string traced = name + "_traced";
-  return constants.ingress.trace != PCN_TRACE_OFF && object.programs().contains(traced) ? traced : name;
+// The one that follows packets, or the one that does not.
+std::string program_name(const CubeConstants& constants, const std::string& name) {
+  return constants.ingress.trace == PCN_TRACE_OFF ? name : name + "_traced";
 }
 
-bpf::Variant variant_for(const CubeConstants& constants, const bpf::ObjectFile& object, const CubeGate& gate) {
+bpf::Variant variant_for(const CubeConstants& constants, const CubeGate& gate) {
   const bool out = gate.first == topology::Direction::egress;
-  return {program_name(constants, object, out ? "pcn_egress" : "pcn_ingress"), out ? "pcn_egress_config" : "pcn_config",
+  return {program_name(constants, out ? "pcn_egress" : "pcn_ingress"), out ? "pcn_egress_config" : "pcn_config",
           offsetof(pcn_config, entry), static_cast<std::uint16_t>(gate.second + 1)};
 }
 
@@ -214,8 +213,8 @@ Result<> Cube::load_own(Loading& loading, const std::vector<CubeGate>& gates) co
   if (package_->sends()) options.constants.emplace("pcn_out_config", bytes_of(constants.out));
   const bpf::ObjectFile& object = *loading.microcube.code.object(family_of(hook_));
   if (programs.own_entries)
-    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(constants, object, gate));
-  const auto name = [&](const char* program) { return program_name(constants, object, program); };
+    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(constants, gate));
+  const auto name = [&](const char* program) { return program_name(constants, program); };
   options.programs = {name("pcn_ingress")};
   if (flood_slot_) options.programs.emplace_back("pcn_flood");
   if (out_slot_) options.programs.push_back(name("pcn_out"));
@@ -240,12 +239,12 @@ Result<> Cube::load_host_egress(Loading& loading, const std::vector<CubeGate>& g
   const CubeConstants& constants = loading.programs.constants;
   MasterPrograms& programs = loading.programs.master;
   const bpf::ObjectFile& object = *loading.microcube.code.object(Family::tc);
-  const std::string name = program_name(constants, object, "pcn_egress");
+  const std::string name = program_name(constants, "pcn_egress");
   bpf::LoadOptions options{.constants = {{"pcn_config", bytes_of(constants.ingress)},
                                          {"pcn_egress_config", bytes_of(constants.host_egress)}},
                            .programs = {name}};
   if (programs.own_entries)
-    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(constants, object, gate));
+    for (const CubeGate& gate : gates) options.variants.push_back(variant_for(constants, gate));
   PCN_ASSIGN(bpf::LoadedObject loaded, load_object(loading, Family::tc, std::move(options)));
   PCN_ASSIGN(programs.host_egress, take(loaded, name, object));
   programs.own_entries = programs.own_entries && take_entries(loaded, gates, programs);
@@ -286,7 +285,7 @@ Result<> Cube::load_slave(Loading& loading) const {
   for (const Family family : families_of(*package_, hook_, loading.id)) {
     const bool host = family != family_of(hook_);
     const bpf::ObjectFile& object = *loading.microcube.code.object(family);
-    const std::string program = program_name(constants, object, out ? "pcn_egress" : "pcn_ingress");
+    const std::string program = program_name(constants, out ? "pcn_egress" : "pcn_ingress");
     bpf::LoadOptions options{.constants = {{"pcn_program", bytes_of(own)}, {"pcn_config", bytes_of(constants.ingress)}},
                              .programs = {program}};
     if (object.has_constant("pcn_egress_config"))

@@ -11,20 +11,6 @@ namespace polycube::engine {
 
 namespace {
 
-// Older programs would do what they do and not tell of it: make copies, and send them.
-Result<> check_followed(const std::string& cube, const Code& code, const std::vector<Family>& families) {
-  for (const Family family : families) {
-    const auto& programs = code.object(family)->programs();
-    const bool followed =
-        std::any_of(programs.begin(), programs.end(), [](const auto& one) { return one.first.ends_with("_traced"); });
-    if (!followed)
-      return fail(ErrorCode::operation_not_supported,
-                  "cube {}: {} was made with an SDK that knows no simulation: compile it again with this one", cube,
-                  code.object(family)->path().string());
-  }
-  return {};
-}
-
 std::map<MicrocubeId, Code> codes_of(const Cube::Snapshot& snapshot) {
   std::map<MicrocubeId, Code> codes;
   for (const auto& [id, microcube] : snapshot.microcubes) codes.emplace(id, microcube.code);
@@ -64,8 +50,6 @@ Result<> Simulator::make_twin(const Engine& running, const topology::Topology& t
   }
   for (const auto& [name, snapshot] : programs) {
     const Cube& cube = *running.cubes_.at(name);
-    for (const auto& [id, microcube] : snapshot.microcubes)
-      PCN_TRY(check_followed(name, microcube.code, families_of(cube.package(), cube.hook(), id)));
     transaction.packages.emplace(topology.cubes.at(name).service, &cube.package());
     transaction.programs.emplace(name, codes_of(snapshot));
   }
