@@ -261,9 +261,6 @@ class LocalController : public Controller, public ServiceRegistry {
   std::unique_ptr<engine::DeviceMonitor> devices_;
   std::shared_ptr<TraceSession> trace_;  ///< while packets are followed
   engine::SlowPath::Subscription trace_events_;
-  std::string trace_author_;
-  std::uint64_t trace_missed_ = 0;  ///< by the tracer's counts when it began
-  std::uint64_t trace_lost_ = 0;
   std::uint64_t traces_ = 0;  ///< so far
   std::mutex simulating_;     ///< taken before the lock
   struct Refusal {

@@ -164,7 +164,7 @@ Result<> LocalController::add_status(model::DataTree& data, const Scope& scope) 
   PCN_TRY(add("cubes", std::to_string(topology_.cubes.size())));
   PCN_TRY(add("ports", std::to_string(ports)));
   PCN_TRY(add("ports-up", std::to_string(up)));
-  if (trace_) PCN_TRY(add("traced-by", trace_author_.empty() ? "an unknown user" : trace_author_));
+  if (trace_) PCN_TRY(add("traced-by", trace_->author()));
   for (const Problem& problem : wrong) {
     const std::string node =
         fmt::format("problem[kind='{}'][subject={}]", problem.kind, model::quote_key(problem.subject));

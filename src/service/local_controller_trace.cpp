@@ -37,12 +37,13 @@ Result<model::Output> LocalController::start_trace(const std::map<std::string, s
   PCN_ASSIGN(const engine::PacketFilter filter, compile_filter(text == input.end() ? std::string() : text->second));
   const WriteLock lock(mutex_);
   if (trace_)
-    return fail(ErrorCode::in_use, "packets are followed already, and one trace at a time is possible{}",
-                trace_author_.empty() ? "" : fmt::format(": that of {}", trace_author_));
+    return fail(ErrorCode::in_use, "packets are followed already, and one trace at a time is possible: that of {}",
+                trace_->author());
   const engine::Tracer& tracer = engine_->tracer();
   PCN_TRY(tracer.set_filter(filter));
   PCN_ASSIGN(const engine::TraceCounts counts, tracer.counts());
-  auto session = std::make_shared<TraceSession>(fmt::format("{:x}-{}", epoch_, ++traces_), counts.begun,
+  const std::string author = origin.client.user.empty() ? "an unknown user" : origin.client.user;
+  auto session = std::make_shared<TraceSession>(fmt::format("{:x}-{}", epoch_, ++traces_), author, counts,
                                                 number_of(input, "count"));
   engine::SlowPath::Reader reader;
   reader.record = [session](std::span<const std::byte> record) {
@@ -52,9 +53,6 @@ Result<model::Output> LocalController::start_trace(const std::map<std::string, s
   PCN_TRY(tracer.allow(session->allowed()));
   PCN_TRY(set_tracing(true));
   trace_events_ = std::move(events);
-  trace_missed_ = counts.missed;
-  trace_lost_ = counts.lost;
-  trace_author_ = origin.client.user;
   trace_ = session;
   model::Output output;
   output.add("trace", session->id());
@@ -114,8 +112,8 @@ Result<model::Output> LocalController::read_trace(const std::map<std::string, st
       output.add_node("packet", std::move(one));
     }
     PCN_ASSIGN(const engine::TraceCounts counts, engine_->tracer().counts());
-    output.add("missed", std::to_string(counts.missed - trace_missed_));
-    output.add("lost", std::to_string(counts.lost - trace_lost_));
+    output.add("missed", std::to_string(counts.missed - session->before().missed));
+    output.add("lost", std::to_string(counts.lost - session->before().lost));
     if (trace_ == session) PCN_TRY(engine_->tracer().allow(session->allowed()));
   }
   const bool finished = session->finished();

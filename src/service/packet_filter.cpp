@@ -23,9 +23,6 @@ Result<engine::PacketFilter> compile_filter(const std::string& expression) {
     filter.push_back({one.code, one.jt, one.jf, one.k});
   }
   pcap_freecode(&program);
-  if (filter.size() > PCN_TRACE_INSTRUCTIONS)
-    return fail(ErrorCode::invalid_value, "the filter has {} instructions, at most {} are possible: make it simpler",
-                filter.size(), PCN_TRACE_INSTRUCTIONS);
   return filter;
 }
 

@@ -47,7 +47,7 @@ std::vector<TraceSession::Packet> TraceSession::take() {
 std::uint64_t TraceSession::allowed() const {
   const std::lock_guard lock(mutex_);
   const std::uint64_t most = taken_ + window;
-  return first_ + (count_ == 0 ? most : std::min(count_, most));
+  return before_.begun + (count_ == 0 ? most : std::min(count_, most));
 }
 
 bool TraceSession::finished() const {

@@ -30,11 +30,13 @@ class TraceSession {
   static constexpr std::chrono::seconds patience{10};  ///< of one that nobody reads
   static constexpr std::size_t longest_path = 1024;    ///< events of a packet; what goes round in a loop has more
 
-  /// `begun`: packets that were followed before, by the tracer's counts. `count`: it ends with so many; 0: never.
-  TraceSession(std::string id, std::uint64_t begun, std::uint64_t count)
-      : id_(std::move(id)), first_(begun), count_(count), read_(Clock::now()) {}
+  /// `before`: the tracer's counts when it begins. `count`: it ends with so many packets; 0: never.
+  TraceSession(std::string id, std::string author, const engine::TraceCounts& before, std::uint64_t count)
+      : id_(std::move(id)), author_(std::move(author)), before_(before), count_(count), read_(Clock::now()) {}
 
   [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& author() const { return author_; }
+  [[nodiscard]] const engine::TraceCounts& before() const { return before_; }
 
   void add(const pcn_trace_event& event);
 
@@ -58,7 +60,8 @@ class TraceSession {
   [[nodiscard]] std::vector<Packet> take_finished(Clock::time_point now);
 
   const std::string id_;
-  const std::uint64_t first_;
+  const std::string author_;
+  const engine::TraceCounts before_;
   const std::uint64_t count_;
   mutable std::mutex mutex_;
   std::condition_variable ended_changed_;
