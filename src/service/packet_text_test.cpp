@@ -11,7 +11,20 @@
 namespace polycube::service {
 namespace {
 
-using namespace harness;  // NOLINT(google-build-using-namespace): packets are spelt by their layers
+using harness::Arp;
+using harness::build;
+using harness::Bytes;
+using harness::Ethernet;
+using harness::Icmpv6;
+using harness::Ipv4;
+using harness::Ipv6;
+using harness::Ipv6Extension;
+using harness::Ipv6Fragment;
+using harness::Packet;
+using harness::Payload;
+using harness::Tcp;
+using harness::Udp;
+using harness::Vlan;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;

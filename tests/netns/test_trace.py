@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 from scapy.all import ARP, ICMP, IP, UDP, Ether
