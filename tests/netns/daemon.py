@@ -69,7 +69,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """polycubed in the host namespace of a Lab."""
 
-    def __init__(self, lab, *options, clean=True, services=(), remote=False, prefix=BUILD, state=None):
+    def __init__(self, lab, *options, clean=True, services=(), remote=False, prefix=BUILD, state=None, within=()):
         self.lab = lab
         self.polycubed = prefix / "bin/polycubed"
         self.polycubectl = prefix / "bin/polycubectl"
@@ -84,6 +84,7 @@ class Daemon:
         if remote:
             self.options += ["--services-socket", str(self.folder / "services")]
         self.environment = {}
+        self.within = list(within)  # a command that executes what follows it
         self.process = None
         self.ready_after = None
         self.ever_owned = set()
@@ -97,7 +98,7 @@ class Daemon:
     def spawn(self):
         assert self.polycubed.exists(), f"{self.polycubed} is not built"
         with open(self.log, "ab") as log:
-            self.process = self.lab.host.popen(self.polycubed, "--socket", self.socket, "--state-dir", self.state,
+            self.process = self.lab.host.popen(*self.within, self.polycubed, "--socket", self.socket, "--state-dir", self.state,
                                                *self.options, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                env={**os.environ, **self.environment})
 

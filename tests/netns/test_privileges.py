@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon import POLYCUBED, SERVICES
-from remote import RemoteService
+from daemon import BUILD, POLYCUBED, ROOT, SERVICES
+from remote import RemoteService, renamed
 
 NUMBERS = {"chown": 0, "kill": 5, "setgid": 6, "setuid": 7, "net_bind_service": 10, "net_admin": 12, "net_raw": 13, "sys_admin": 21, "setfcap": 31,
            "perfmon": 38, "bpf": 39}
 OF_THE_DAEMON = sum(1 << number for number in NUMBERS.values())
+UNIT = ROOT / "packaging/debian/polycube.polycubed.service"
 OF_A_SERVICE = 1 << NUMBERS["setfcap"]
 
 
@@ -54,6 +55,31 @@ def test_a_capability_that_is_missing_is_said(lab):
     finally:
         done.terminate()
         done.communicate()
+
+
+def test_the_unit_takes_nothing_that_is_needed(lab):
+    """In the bounding set of polycubed.service, and with the mounts that some of its settings make."""
+    lines = UNIT.read_text().splitlines()
+    names = " ".join(line.split("=", 1)[1] for line in lines if line.startswith("CapabilityBoundingSet=")).lower().split()
+    assert set(names) == {f"cap_{name}" for name in NUMBERS} | {"cap_setpcap"}  # the last one is for giving up the others
+    assert "ProtectKernelLogs=yes" in lines and "ProtectSystem=full" in lines
+    bounds = ",".join(["-all", *(f"+{name.removeprefix('cap_')}" for name in names)])
+    mounts = ("mount --bind /dev/null /proc/kmsg && mount --bind /dev/null /dev/kmsg && "
+              "for path in /usr /etc; do mount --bind $path $path && mount -o remount,bind,ro $path || exit; done && ")
+    daemon = lab.daemon(services=[BUILD / "tests/packages"], remote=True,
+                        within=["unshare", "--mount", "sh", "-c", f'{mounts} exec setpriv --bounding-set {bounds} "$@"', "sh"])
+    a, b = lab.station("a"), lab.station("b")
+    daemon.do("programs add c first=1")
+    daemon.do(f"c ports add p1 peer={a.port}")
+    daemon.do(f"c ports add p2 peer={b.port}")
+    source = ("#include <polycube/slave.h>\nstatic __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md)\n"
+              "{\n\treturn pcn_pkt_redirect(ctx, md, md->in_port ^ 1);\n}\n")
+    reply = daemon.data("POST", "programs:programs=c/add", {"programs:input": {"source": source}})
+    assert reply.status == 200, reply.text
+    a.ping(b)
+    RemoteService(lab, daemon, package=renamed(lab.folder / "elsewhere", "helloworld", "mine")).start()
+    assert_privileges(daemon.pid, OF_THE_DAEMON)
+    assert "missing" not in daemon.log_text()
 
 
 @pytest.mark.parametrize("what", ["model", "object", "folder", "above"])
