@@ -57,7 +57,7 @@ std::string what(const Json& hop) {
   if (verdict == "copied") return "copies leave" + ways(hop);
   if (verdict == "host") return "to the host";
   if (verdict == "dropped") return "DROPPED: " + reason;
-  if (verdict == "slow-path") return "to the slow path, reason " + reason;
+  if (verdict == "slow-path") return "to the slow path: " + reason;
   if (verdict == "jumps") return "goes on in another program";
   return "nothing more was told";
 }

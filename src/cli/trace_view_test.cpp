@@ -14,7 +14,7 @@ TEST(TraceView, DrawsEveryKindOfHop) {
      "verdict":"leaves","to":[{"port":"p2","peer":"r1:in"}]},
     {"begin":"1200","cube":"c1","service-name":"caller","port":"in","direction":"ingress","verdict":"jumps"},
     {"begin":"1300","duration":"50","cube":"c1","service-name":"caller","port":"in","slave":3,"direction":"ingress",
-     "verdict":"slow-path","reason":"7","change":["ip.ttl 64 -> 63"]},
+     "verdict":"slow-path","reason":"too-big","change":["ip.ttl 64 -> 63"]},
     {"begin":"9000","cube":"c1","service-name":"caller","port":"out","direction":"ingress","sent":true,"verdict":"copied",
      "to":[{"port":"p1","peer":"veth2"},{"port":"p2","peer":"b:x"}]},
     {"begin":"9100","cube":"t1","direction":"egress","verdict":"host"},
@@ -26,7 +26,7 @@ TEST(TraceView, DrawsEveryKindOfHop) {
             "      0.0 us  veth1\n"
             "      0.6 us  fw1 (simpleforwarder) on port p1: leaves by p2 to r1:in (0.4 us)\n"
             "      1.2 us  c1 (caller) on port in: goes on in another program\n"
-            "      1.3 us  c1 (caller) slave 3 on port in: to the slow path, reason 7 (0.1 us)\n"
+            "      1.3 us  c1 (caller) slave 3 on port in: to the slow path: too-big (0.1 us)\n"
             "                  ip.ttl 64 -> 63\n"
             "      9.0 us  c1 (caller), sent by its slow path: copies leave by p1 to veth2, by p2 to b:x\n"
             "      9.1 us  t1 on the way out: to the host\n"

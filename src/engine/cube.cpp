@@ -8,9 +8,6 @@ namespace polycube::engine {
 
 namespace {
 
-constexpr std::string_view drop_names[] = {"policy", "port-unwired", "no-such-port",   "jump-failed",
-                                           "error",  "no-headroom",  "slow-path-full", "no-way-to-host"};
-
 Result<> allocate(std::optional<PanelSlot>& slot, Panel& panel) {
   PCN_ASSIGN(PanelSlot allocated, PanelSlot::allocate(panel));
   slot.emplace(std::move(allocated));
@@ -18,10 +15,6 @@ Result<> allocate(std::optional<PanelSlot>& slot, Panel& panel) {
 }
 
 }  // namespace
-
-std::string drop_name(std::size_t reason) {
-  return reason < std::size(drop_names) ? std::string(drop_names[reason]) : fmt::format("reason-{}", reason);
-}
 
 Result<std::unique_ptr<Cube>> Cube::create(const Surroundings& surroundings, const std::string& name,
                                            const Package& package, topology::Hook hook, const std::string& uuid) {
@@ -182,7 +175,7 @@ Result<CubeStatistics> Cube::statistics(const std::vector<std::uint16_t>& ports)
   }
   for (std::size_t reason = 0; reason < PCN_DROP_REASONS; reason++) {
     if (sum.drops[reason] == 0) continue;
-    statistics.drops[drop_name(reason)] = sum.drops[reason];
+    statistics.drops[package_->drop_name(reason)] = sum.drops[reason];
   }
   return statistics;
 }

@@ -40,9 +40,6 @@ struct CubeStatistics {
   std::map<std::string, std::uint64_t> drops;     ///< by reason; only those that occurred
 };
 
-/// What people call a reason of enum pcn_drop.
-[[nodiscard]] std::string drop_name(std::size_t reason);
-
 /// Where a device's packets enter a cube: on the way in or out of this port.
 using CubeGate = std::pair<topology::Direction, std::uint16_t>;
 

@@ -2,6 +2,7 @@
 #include "engine/package.h"
 
 #include <linux/bpf.h>
+#include <polycube/abi.h>
 
 #include <algorithm>
 
@@ -11,6 +12,21 @@
 namespace polycube::engine {
 
 namespace {
+
+constexpr std::string_view drop_names[] = {"policy", "port-unwired", "no-such-port",   "jump-failed",
+                                           "error",  "no-headroom",  "slow-path-full", "no-way-to-host"};
+
+Result<> check_drop_names(const model::ServiceModel& model) {
+  constexpr std::size_t most = PCN_DROP_REASONS - PCN_DROP_OWN;
+  if (model.drop_reasons.size() > most)
+    return fail(ErrorCode::invalid_value, "module {}: pcn:drop-reasons has {} names, at most {} are possible",
+                model.name, model.drop_reasons.size(), most);
+  for (const std::string_view name : drop_names)
+    if (std::find(model.drop_reasons.begin(), model.drop_reasons.end(), name) != model.drop_reasons.end())
+      return fail(ErrorCode::invalid_value, "module {}: pcn:drop-reasons has {}, which is a reason of every cube",
+                  model.name, name);
+  return {};
+}
 
 Result<TableCodec> codec_for(const bpf::ObjectFile& object, const model::TableBinding& binding) {
   auto map = object.maps().find(binding.table);
@@ -110,6 +126,8 @@ Result<Package> Package::open(const std::filesystem::path& folder, const model::
   package.sends_ = package.object(Family::xdp).programs().contains("pcn_out");
   package.egress_ = package.object(Family::xdp).programs().contains("pcn_egress");
   package.transparent_ = model.transparent;
+  PCN_TRY(check_drop_names(model));
+  package.drop_names_ = model.drop_reasons;
   for (const Family family : {Family::tc, Family::xdp}) {
     PCN_TRY(check_program(package.object(family), "pcn_ingress", family));
     if (package.sends_) PCN_TRY(check_program(package.object(family), "pcn_out", family));
@@ -130,6 +148,13 @@ Result<Code> Package::code(const std::string& name) const {
 
 void Package::rebind(const model::ServiceModel& model) {
   for (std::size_t i = 0; i < tables_.size(); i++) tables_[i].binding = &model.bindings.at(i);
+}
+
+std::string Package::drop_name(std::size_t reason) const {
+  if (reason < std::size(drop_names)) return std::string(drop_names[reason]);
+  const std::size_t own = reason - PCN_DROP_OWN;
+  if (reason >= PCN_DROP_OWN && own < drop_names_.size()) return drop_names_[own];
+  return fmt::format("reason-{}", reason < PCN_DROP_OWN ? reason : own);
 }
 
 const BoundTable* Package::table(const model::TableBinding& binding) const {

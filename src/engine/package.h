@@ -50,6 +50,9 @@ class Package {
   /// From now on the bindings are those of `model`, which was made from the same module. Not beside anything else.
   void rebind(const model::ServiceModel& model);
 
+  /// What people call a reason to drop a packet: of enum pcn_drop, or of the cubes' own behind it.
+  [[nodiscard]] std::string drop_name(std::size_t reason) const;
+
   [[nodiscard]] const Code& master() const { return master_; }
   [[nodiscard]] const bpf::ObjectFile& object(Family family) const { return *master_.object(family); }
   /// A slave of the package by name, or the master by that of the service. Errors: data_missing.
@@ -76,6 +79,7 @@ class Package {
   Code master_;
   std::map<std::string, Code> slaves_;
   std::vector<BoundTable> tables_;
+  std::vector<std::string> drop_names_;  ///< of the cubes' own reasons
   bool floods_ = false;
   bool slow_path_ = false;
   bool sends_ = false;

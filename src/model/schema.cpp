@@ -92,6 +92,21 @@ Result<const lysc_node*> service_list(const lys_module* module) {
   return list;
 }
 
+Result<std::vector<std::string>> reasons(const lys_module* module, const char* statement) {
+  std::istringstream text(extension(module->compiled->exts, statement).value_or(""));
+  std::vector<std::string> names;
+  for (std::string name; text >> name;) {
+    if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+      return fail(ErrorCode::invalid_value,
+                  "module {}: pcn:{} has names of lower-case letters, digits and '-', not '{}'", module->name,
+                  statement, name);
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      return fail(ErrorCode::invalid_value, "module {}: pcn:{} has {} twice", module->name, statement, name);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 Result<ServiceModel> make_service(const lys_module* module, const Schema::Details& details) {
   const auto description = extension(module->compiled->exts, "service");
   if (!description)
@@ -102,6 +117,8 @@ Result<ServiceModel> make_service(const lys_module* module, const Schema::Detail
   service.version = extension(module->compiled->exts, "service-version").value_or("");
   service.loop_safe = extension(module->compiled->exts, "loop-safe").has_value();
   service.logs_packets = extension(module->compiled->exts, "logs-packets").has_value();
+  PCN_ASSIGN(service.slow_path_reasons, reasons(module, "slow-path-reasons"));
+  PCN_ASSIGN(service.drop_reasons, reasons(module, "drop-reasons"));
   service.place = extension(module->compiled->exts, "place").value_or("");
   if (!service.place.empty() && service.place != "inner" && service.place != "outer")
     return fail(ErrorCode::invalid_value, "module {}: pcn:place is 'inner' or 'outer', not '{}'", module->name,

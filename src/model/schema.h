@@ -33,13 +33,15 @@ struct StateNode {
 
 /// One service as its module describes it.
 struct ServiceModel {
-  std::string name;           ///< module name = name of the top-level list = word of the CLI
-  std::string description;    ///< argument of pcn:service
-  std::string version;        ///< argument of pcn:service-version
-  bool loop_safe = false;     ///< pcn:loop-safe
-  bool logs_packets = false;  ///< pcn:logs-packets
-  bool transparent = false;   ///< has no ports (pcn:transparent-cube)
-  std::string place;          ///< argument of pcn:place: "inner", "outer" or nothing
+  std::string name;                            ///< module name = name of the top-level list = word of the CLI
+  std::string description;                     ///< argument of pcn:service
+  std::string version;                         ///< argument of pcn:service-version
+  bool loop_safe = false;                      ///< pcn:loop-safe
+  bool logs_packets = false;                   ///< pcn:logs-packets
+  bool transparent = false;                    ///< has no ports (pcn:transparent-cube)
+  std::vector<std::string> slow_path_reasons;  ///< names in pcn:slow-path-reasons, of the numbers from 0 on
+  std::vector<std::string> drop_reasons;       ///< the same of pcn:drop-reasons, at most 16
+  std::string place;                           ///< argument of pcn:place: "inner", "outer" or nothing
   std::vector<TableBinding> bindings;
   /// Actions bound by pcn:clears: path below the cube (container names, then the action's) and the table.
   struct Clear {

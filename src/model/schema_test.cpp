@@ -19,6 +19,8 @@ TEST(Schema, LoadsTheCubes) {
   ASSERT_NE(bridge, nullptr);
   EXPECT_EQ(bridge->description, "Simple L2 Bridge Service");
   EXPECT_EQ(bridge->version, "1.0.0");
+  EXPECT_TRUE(bridge->slow_path_reasons.empty());
+  EXPECT_EQ(schema->service("helloworld")->slow_path_reasons, std::vector<std::string>{"action"});
   EXPECT_FALSE(bridge->loop_safe);
   EXPECT_TRUE(schema->service("alltypes")->loop_safe);
   EXPECT_EQ(schema->service("nope"), nullptr);
@@ -231,6 +233,14 @@ TEST_F(BrokenModules, AreNoServices) {
       " { yang-version 1.1; namespace \"urn:t\"; prefix p; import polycube-base { prefix pcn; } pcn:service \"x\";";
   EXPECT_THAT(reason(write("other", "module other" + head + " list another { key name; uses pcn:standard-cube; } }")),
               HasSubstr("a list called other"));
+  EXPECT_THAT(reason(write("shouts", "module shouts" + head +
+                                         " pcn:slow-path-reasons \"arp NO_ROUTE\"; list shouts { key name; uses "
+                                         "pcn:standard-cube; } }")),
+              HasSubstr("not 'NO_ROUTE'"));
+  EXPECT_THAT(
+      reason(write("twice", "module twice" + head +
+                                " pcn:drop-reasons \"a b a\"; list twice { key name; uses pcn:standard-cube; } }")),
+      HasSubstr("pcn:drop-reasons has a twice"));
   EXPECT_THAT(reason(write("two", "module two" + head +
                                       " list two { key name; uses pcn:standard-cube; } leaf x { type string; } }")),
               HasSubstr("only top-level data node"));

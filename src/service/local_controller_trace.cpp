@@ -85,6 +85,16 @@ TraceNames LocalController::trace_names() const {
     const auto of_port = found->second.ports.find(port);
     return of_port == found->second.ports.end() ? std::string() : of_port->second.peer;
   };
+  names.drop = [this](const std::string& cube, std::uint16_t reason) {
+    const engine::Cube* found = engine_->cube(cube);
+    return found == nullptr ? std::to_string(reason) : found->package().drop_name(reason);
+  };
+  names.slow_path = [this](const std::string& cube, std::uint16_t reason) {
+    const auto found = topology_.cubes.find(cube);
+    const auto* service = found == topology_.cubes.end() ? nullptr : schema()->service(found->second.service);
+    return service == nullptr || reason >= service->slow_path_reasons.size() ? std::to_string(reason)
+                                                                             : service->slow_path_reasons[reason];
+  };
   names.device = [this](int index) {
     for (const auto& [name, device] : devices_->current())
       if (device.index == index) return name;
@@ -133,21 +143,24 @@ Result<model::Output> LocalController::stop_trace(const std::map<std::string, st
 }
 
 void LocalController::end_trace() {
-  if (!trace_) return;
-  if (auto done = set_tracing(false); !done) log::error("packets are still followed: {}", done.error().message);
+  if (auto done = set_tracing(false); !done)
+    log::error("packets are still followed, and it is tried again: {}", done.error().message);
   trace_events_ = {};
+  if (!trace_) return;
   trace_->end();
   trace_ = nullptr;
 }
 
 void LocalController::end_abandoned_trace() {
+  // Without a trace they are only followed where that could not be ended.
+  const auto ends = [this] { return trace_ ? trace_->abandoned() : engine_->tracing(); };
   {
     const ReadLock lock(mutex_);
-    if (!trace_ || !trace_->abandoned()) return;
+    if (!ends()) return;
   }
   const WriteLock lock(mutex_);
-  if (!trace_ || !trace_->abandoned()) return;
-  log::info("nobody reads what is told of packets any more: they are not followed any more");
+  if (!ends()) return;
+  if (trace_) log::info("nobody reads what is told of packets any more: they are not followed any more");
   end_trace();
 }
 

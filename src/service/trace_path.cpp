@@ -98,11 +98,12 @@ class PathBuilder {
       case PCN_TRACE_HOST: hop.verdict = "host"; break;
       case PCN_TRACE_DROP:
         hop.verdict = "dropped";
-        hop.reason = engine::drop_name(event.reason);
+        hop.reason = names_.drop(hop.cube, event.reason);
         break;
       case PCN_TRACE_CONTROLLER:
         hop.verdict = event.wire.kind == 0 ? "slow-path" : "dropped";
-        hop.reason = event.wire.kind == 0 ? std::to_string(event.reason) : engine::drop_name(PCN_DROP_CONTROLLER);
+        hop.reason = event.wire.kind == 0 ? names_.slow_path(hop.cube, event.reason)
+                                          : names_.drop(hop.cube, PCN_DROP_CONTROLLER);
         break;
       case PCN_TRACE_FLOOD:
         hop.verdict = "copied";

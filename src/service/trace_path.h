@@ -25,6 +25,10 @@ struct TraceNames {
   /// Of a port: "cube:port" or a device.
   std::function<std::string(const std::string& cube, const std::string& port)> peer;
   std::function<std::string(int index)> device;
+  /// Why a cube's fast path sent a packet to its slow path.
+  std::function<std::string(const std::string& cube, std::uint16_t reason)> slow_path;
+  /// Why a cube dropped a packet.
+  std::function<std::string(const std::string& cube, std::uint16_t reason)> drop;
 };
 
 struct TraceHop {

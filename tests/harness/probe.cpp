@@ -21,12 +21,14 @@ model::LeafBinding leaf(const std::string& name, LeafType type, bool key = false
 model::ServiceModel probe_model(const std::string& name) {
   model::ServiceModel model;
   model.name = name;
+  model.drop_reasons = {"first", "second"};
   model::TableBinding& rules = model.bindings.emplace_back();
   rules.table = "rules";
   rules.path = {"rules"};
   rules.leaves = {leaf("inport", LeafType::port, true), leaf("action", LeafType::enumeration),
                   leaf("outport", LeafType::integer), leaf("traffic_class", LeafType::integer)};
-  rules.leaves[1].enumerators = {{"drop", 0}, {"host", 1}, {"forward", 2}, {"flood", 3}, {"fail", 4}, {"slow-path", 5}};
+  rules.leaves[1].enumerators = {{"drop", 0}, {"host", 1},      {"forward", 2}, {"flood", 3},
+                                 {"fail", 4}, {"slow-path", 5}, {"refuse", 6}};
   model::TableBinding& notes = model.bindings.emplace_back();
   notes.table = "notes";
   notes.path = {"notes"};

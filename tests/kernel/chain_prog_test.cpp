@@ -49,10 +49,10 @@ class ChainTest : public testing::TestWithParam<Hook> {
 TEST_P(ChainTest, EveryVerdictAndItsReason) {
   path_.add_device("d1");
   path_.add_cube("a", probe(), hook(),
-                 {{"dev", "d1"}, {"free", ""}, {"p2", ""}, {"p3", ""}, {"p4", ""}, {"p5", ""}, {"p6", ""}});
+                 {{"dev", "d1"}, {"free", ""}, {"p2", ""}, {"p3", ""}, {"p4", ""}, {"p5", ""}, {"p6", ""}, {"p7", ""}});
   forward("a", "free", 0);
   forward("a", "p2", 1);
-  forward("a", "p3", 7);
+  forward("a", "p3", 9);
   rule("a", "p4", {{"action", "host"}});
   rule("a", "p5", {{"action", "fail"}});
   must(path_.apply());
@@ -84,8 +84,16 @@ TEST_P(ChainTest, EveryVerdictAndItsReason) {
   EXPECT_EQ(policy.verdict, Verdict::drop);
   EXPECT_THAT(policy.drops, ElementsAre(Pair("policy", 1)));
 
+  // Reasons of its own: one with a name, the last one, and one too many.
+  for (const char* number : {"1", "15", "16"}) {
+    rule("a", "p7", {{"action", "refuse"}, {"outport", number}});
+    must(path_.apply());
+    EXPECT_EQ(path_.send("a", "p7", frame_).verdict, Verdict::drop) << number;
+  }
+
   EXPECT_THAT(path_.statistics("a").drops,
-              ElementsAre(Pair("error", 1), Pair("no-such-port", 1), Pair("policy", 1), Pair("port-unwired", 1)));
+              ElementsAre(Pair("error", 2), Pair("no-such-port", 1), Pair("policy", 1), Pair("port-unwired", 1),
+                          Pair("reason-15", 1), Pair("second", 1)));
 }
 
 TEST_P(ChainTest, PortsBeyondTheLastOneNeverReachTheWires) {

@@ -92,7 +92,7 @@ def test_vlans_of_a_bridge(lab, daemon, hook):
     assert hops(daemon, a.port, "arp")[1] == f"br1 copied {c.port} {d.port}"
     assert hops(daemon, b.port, "arp")[1] == f"br1 copied {c.port}"
     assert hops(daemon, c.port, "arp vlan 6")[1] == f"br1 copied {b.port}"
-    assert hops(daemon, c.port, "arp vlan 7")[1] == "br1 dropped policy"
+    assert hops(daemon, c.port, "arp vlan 7")[1] == "br1 dropped not-forwarding"
 
 
 def test_copies_go_on_with_the_tag_of_their_port(lab, daemon, hook):
@@ -129,8 +129,9 @@ def test_a_router(lab, daemon, hook):
     routed = simulate(daemon, a.port, to_router, "dst 10.7.1.1 ttl 9 udp")["packet"][0]["hop"][1]
     assert told(routed) == f"r1 leaves {b.port}"
     assert {"ip.ttl 9 -> 8", f"eth.dst {mac(0x11)} -> {mac(0x0b)}"} <= set(routed["change"])
-    for unanswered in ("dst 10.7.1.1 ttl 1", "dst 10.0.2.77 ttl 9", "dst 192.0.2.1 ttl 9"):
-        assert hops(daemon, a.port, to_router, unanswered, "udp")[1].startswith("r1 slow-path"), unanswered
+    for fields, reason in (("dst 10.7.1.1 ttl 1", "expired"), ("dst 10.0.2.77 ttl 9", "unresolved"),
+                           ("dst 192.0.2.1 ttl 9", "no-route"), ("dst 10.0.2.1 ttl 9", "local")):
+        assert hops(daemon, a.port, to_router, fields, "udp")[1].startswith(f"r1 slow-path {reason}"), fields
     rows = json.loads(daemon.do("r1 arp-table show -json"))
     assert [row["address"] for row in rows] == ["10.0.2.2"]
 
@@ -145,8 +146,8 @@ def test_rules_of_a_pbforwarder(lab, daemon, hook):
     daemon.do("pb1 rules add 2 in_port=p1 action=FORWARD out_port=p2")
     assert hops(daemon, a.port, "udp dport 1500")[1] == f"pb1 leaves {c.port}"
     assert hops(daemon, a.port, "udp dport 2001")[1] == f"pb1 leaves {b.port}"
-    assert hops(daemon, a.port, "udp dport 53 vlan 7")[1] == "pb1 dropped policy"
-    assert hops(daemon, b.port, "udp dport 53")[1] == "pb1 dropped policy"
+    assert hops(daemon, a.port, "udp dport 53 vlan 7")[1] == "pb1 dropped no-rule"
+    assert hops(daemon, b.port, "udp dport 53")[1] == "pb1 dropped no-rule"
 
 
 def test_transparent_cubes_and_the_host(lab, daemon, hook):

@@ -111,6 +111,25 @@ def test_rewrites_are_shown(lab, daemon, hook):
     assert "eth.dst 02:00:00:00:01:01 -> 02:00:00:00:00:0b" in changes
 
 
+def test_a_trace_tells_nothing_of_what_another_one_followed(lab, daemon, hook):
+    """Nor of what its filter refuses, from its first moment on."""
+    a, b, at_a, at_b = chain(lab, daemon, hook)
+    for _ in range(3):
+        first = start(daemon, "udp", "--count", "1")
+        at_a.send(datagram())
+        assert first.end(None) == 0
+        flow = lab.flow(a, b)
+        second = start(daemon, "udp", "port", "4242", "--count", "1", "-json")
+        known = flow.sent
+        eventually(lambda: flow.sent > known + 100, "datagrams are sent that are not followed")
+        at_a.send(datagram(dport=4242))
+        assert second.end(None) == 0
+        assert flow.stop()[1:] == (0, 0)
+        packet = json.loads(second.text())
+        assert "> 4242" in packet["summary"]
+        assert [hop.get("device") or hop["cube"] for hop in packet["hop"]] == [a.port, "sf1", "sf2"]
+
+
 def test_the_slow_path_and_its_answer(lab, daemon, hook):
     """The router's slow path says that there is no route: what it sends belongs to the packet that it got."""
     a = lab.station("a")
@@ -125,7 +144,7 @@ def test_the_slow_path_and_its_answer(lab, daemon, hook):
     packet = json.loads(trace.text())
     assert "ICMP type 8" in packet["summary"]
     hops = packet["hop"]
-    assert "slow-path" in [hop["verdict"] for hop in hops], packet
+    assert ("slow-path", "no-route") in [(hop["verdict"], hop.get("reason")) for hop in hops], packet
     assert hops[-1]["cube"] == "r1" and [to["peer"] for to in hops[-1]["to"]] == [a.port], packet
     assert "icmp.type 8 -> 3" in hops[-1]["change"], packet
 
@@ -191,7 +210,9 @@ def test_one_trace_at_a_time(lab, daemon):
     (["--count", "-3"], "'-3' is not a number of packets"),
     (["-brief"], "-brief is not a valid flag"),
     (["udp", "?", "x"], "? must be the last argument"),
-    (["(" * 3000], "is not a filter"),
+    (["(" * 900], "is not a filter"),
+    (["udp or " * 200 + "udp"], "1000"),
+    (["host", "nowhere.example"], "names of hosts are not looked up"),
 ])
 def test_bad_input(lab, daemon, words, message):
     before = daemon.configuration()

@@ -88,8 +88,10 @@ static __always_inline int forward(struct CTXTYPE *ctx, struct pkt_metadata *md,
 {
 	int to_be_tagged;
 
-	if (out == md->in_port || out >= PCN_MAX_PORTS || !pcn_has_port(vlan->forwarding, out))
-		return RX_DROP;
+	if (out == md->in_port)
+		return pcn_pkt_drop_for(ctx, md, DROP_SAME_PORT);
+	if (out >= PCN_MAX_PORTS || !pcn_has_port(vlan->forwarding, out))
+		return pcn_pkt_drop_for(ctx, md, DROP_NOT_FORWARDING);
 	to_be_tagged = pcn_has_port(vlan->tagged, out);
 	if (tagged && !to_be_tagged && pcn_vlan_pop_tag(ctx))
 		return RX_ERROR;
@@ -110,12 +112,12 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 
 	tci = classify(ctx, md->in_port, &tagged);
 	if (tci < 0)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_VLAN);
 	id = tci & PCN_VLAN_ID_MASK;
 	vlan = bpf_map_lookup_elem(&vlans, &id);
 	ethernet = pcn_ethernet(ctx);
 	if (!vlan || !ethernet)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_VLAN);
 	if (ethernet->h_dest[0] & 1) {
 		int reserved = is_reserved(ethernet->h_dest), bpdu = reserved && !ethernet->h_dest[5];
 		const __u32 metadata[3] = {id};
@@ -123,10 +125,10 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 		if (vlan->stp && (bpdu || is_pvst(ethernet->h_dest)))
 			return pcn_pkt_controller_md(ctx, md, REASON_BPDU, metadata);
 		if (reserved && !bpdu)
-			return RX_DROP;
+			return pcn_pkt_drop_for(ctx, md, DROP_RESERVED);
 	}
 	if (!pcn_has_port(vlan->learning, md->in_port))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_NOT_FORWARDING);
 	now = bpf_ktime_get_coarse_ns();
 	key.vlan = id;
 	if (!(ethernet->h_source[0] & 1)) {
@@ -134,7 +136,7 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 		learn(&key, md->in_port, now);
 	}
 	if (!pcn_has_port(vlan->forwarding, md->in_port))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_NOT_FORWARDING);
 	if (ethernet->h_dest[0] & 1)
 		return pcn_pkt_flood_group(ctx, md, tci, tagged);
 	__builtin_memcpy(key.mac, ethernet->h_dest, ETH_ALEN);

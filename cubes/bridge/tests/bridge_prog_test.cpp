@@ -115,11 +115,11 @@ class BridgeTest : public testing::TestWithParam<Hook> {
   void set_entry(std::uint16_t id, const std::string& address, const std::string& name, std::uint64_t last_seen = 0) {
     path_.set_element("br", "fdb", key(id, address), fdb_entry{.last_seen = last_seen, .port = index(name), .type = 0});
   }
-  void expect_dropped(const std::string& in, const Bytes& sent) {
+  void expect_dropped(const std::string& in, const Bytes& sent, const std::string& why) {
     const Outcome outcome = path_.send("br", in, sent);
     EXPECT_EQ(outcome.verdict, Verdict::drop);
     EXPECT_THAT(outcome.left_by, IsEmpty());
-    EXPECT_THAT(outcome.drops, ElementsAre(Pair("policy", 1)));
+    EXPECT_THAT(outcome.drops, ElementsAre(Pair(why, 1)));
   }
   void expect_flooded(const std::string& in, const Bytes& sent, std::vector<std::string> ports) {
     const Outcome outcome = path_.send("br", in, sent);
@@ -139,23 +139,23 @@ class BridgeTest : public testing::TestWithParam<Hook> {
 TEST_P(BridgeTest, AnAccessPortHasOneVlanWithoutTags) {
   expect_flooded("access10", frame(station_a, station_b), {"other10", "trunk", "all", "cube", "tagged10"});
   expect_flooded("access20", frame(station_a, station_b), {"trunk", "all"});
-  expect_dropped("access10", frame(station_a, station_b, 10));
-  expect_dropped("access10", frame(station_a, station_b, 20));
+  expect_dropped("access10", frame(station_a, station_b, 10), "vlan");
+  expect_dropped("access10", frame(station_a, station_b, 20), "vlan");
 }
 
 TEST_P(BridgeTest, ATrunkHasItsVlansWithTagsAndTheNativeOneWithout) {
   expect_flooded("trunk", frame(station_a, station_b, 10), {"access10", "other10", "all", "cube", "tagged10"});
   expect_flooded("trunk", frame(station_a, station_b, 20), {"access20", "all"});
   expect_flooded("trunk", frame(station_a, station_b), {"all"});
-  expect_dropped("trunk", frame(station_a, station_b, 40));
-  expect_dropped("all", frame(station_a, station_b));
-  expect_dropped("all", frame(station_a, station_b, 4095));
+  expect_dropped("trunk", frame(station_a, station_b, 40), "not-forwarding");
+  expect_dropped("all", frame(station_a, station_b), "vlan");
+  expect_dropped("all", frame(station_a, station_b, 4095), "not-forwarding");
 }
 
 TEST_P(BridgeTest, APriorityTagIsNoVlan) {
   expect_flooded("access20", frame(station_a, station_b, 0, 5), {"trunk", "all"});
   EXPECT_TRUE(entry(20, station_a));
-  expect_dropped("all", frame(station_a, station_b, 0));
+  expect_dropped("all", frame(station_a, station_b, 0), "vlan");
 }
 
 TEST_P(BridgeTest, AServiceTagIsContent) {
@@ -209,8 +209,8 @@ TEST_P(BridgeTest, AddressesAreLearnedByVlan) {
 }
 
 TEST_P(BridgeTest, WhatIsNotAcceptedIsNotLearned) {
-  expect_dropped("access10", frame(station_a, everybody, 20));
-  expect_dropped("trunk", frame(station_a, everybody, 40));
+  expect_dropped("access10", frame(station_a, everybody, 20), "vlan");
+  expect_dropped("trunk", frame(station_a, everybody, 40), "not-forwarding");
   for (const std::uint16_t id : {10, 20, 30, 40}) EXPECT_FALSE(entry(id, station_a)) << id;
   (void)path_.send("br", "access10", frame(everybody, station_a));
   EXPECT_FALSE(entry(10, everybody));
@@ -242,9 +242,9 @@ TEST_P(BridgeTest, AnOldEntryIsNotUsed) {
 
 TEST_P(BridgeTest, NothingGoesBackOrOutOfTheVlan) {
   set_entry(10, station_b, "access10");
-  expect_dropped("access10", frame(station_a, station_b));
+  expect_dropped("access10", frame(station_a, station_b), "same-port");
   set_entry(20, station_b, "access10");  // a static entry whose port is not in the VLAN
-  expect_dropped("access20", frame(station_a, station_b));
+  expect_dropped("access20", frame(station_a, station_b), "not-forwarding");
 }
 
 // ---- floods --------------------------------------------------------------------------------------------------------
@@ -273,22 +273,22 @@ TEST_P(BridgeTest, FloodedCopiesHaveTheTagsOfTheirPorts) {
 TEST_P(BridgeTest, ABlockedPortNeitherLearnsNorForwards) {
   set_entry(10, station_b, "other10");
   block(10, "other10", false);
-  expect_dropped("other10", frame(station_a, everybody));
+  expect_dropped("other10", frame(station_a, everybody), "not-forwarding");
   EXPECT_FALSE(entry(10, station_a));
-  expect_dropped("access10", frame(station_a, station_b));
+  expect_dropped("access10", frame(station_a, station_b), "not-forwarding");
   expect_flooded("access10", frame(station_a, everybody), {"trunk", "all", "cube", "tagged10"});
 }
 
 TEST_P(BridgeTest, ALearningPortLearnsAndDoesNotForward) {
   block(10, "other10", true);
-  expect_dropped("other10", frame(station_a, everybody));
+  expect_dropped("other10", frame(station_a, everybody), "not-forwarding");
   EXPECT_TRUE(entry(10, station_a));
   expect_flooded("access10", frame(station_b, everybody), {"trunk", "all", "cube", "tagged10"});
 }
 
 TEST_P(BridgeTest, ATrunkIsBlockedInOneVlanOnly) {
   block(10, "trunk", false);
-  expect_dropped("trunk", frame(station_a, everybody, 10));
+  expect_dropped("trunk", frame(station_a, everybody, 10), "not-forwarding");
   expect_flooded("trunk", frame(station_a, everybody, 20), {"access20", "all"});
 }
 
@@ -320,7 +320,7 @@ TEST_P(BridgeTest, WithoutSpanningTreeBpdusAreBridged) {
 
 TEST_P(BridgeTest, OtherAddressesOfTheLinkStayOnIt) {
   for (const char* address : {"01:80:c2:00:00:01", "01:80:c2:00:00:0e", "01:80:c2:00:00:0f"})
-    expect_dropped("access20", frame(station_a, address));
+    expect_dropped("access20", frame(station_a, address), "reserved");
   expect_flooded("access20", frame(station_a, "01:80:c2:00:00:10"), {"trunk", "all"});
 }
 

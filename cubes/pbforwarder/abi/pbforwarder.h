@@ -55,4 +55,10 @@ struct rule {
 };
 PCN_ASSERT(sizeof(struct rule) == 2 * PCN_MATCH_SIZE + 24, "no padding");
 
+/* Why packets are dropped when no rule says so; names are in pbforwarder.yang. */
+enum drop {
+	DROP_MALFORMED, /* headers are cut off */
+	DROP_NO_RULE,
+};
+
 #endif

@@ -58,10 +58,10 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 	const struct rule *rule;
 
 	if (describe(ctx, md, rules_packet(&search)))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
 	rule = rules_find(&search);
 	if (!rule)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_NO_RULE);
 	switch (rule->action) {
 	case ACTION_FORWARD:
 		return pcn_pkt_redirect(ctx, md, rule->out_port);

@@ -68,7 +68,7 @@ struct interface {
 };
 PCN_ASSERT(sizeof(struct interface) == 24, "no padding");
 
-/* Reasons of packets for the slow path, and their three words of metadata. */
+/* Reasons of packets for the slow path, and their three words of metadata. Their names are in router.yang. */
 enum reason {
 	REASON_ARP, /* what a neighbour says about itself */
 	REASON_ND, /* the same for IPv6: ND_ANSWERED when the fast path has answered */
@@ -78,6 +78,19 @@ enum reason {
 	REASON_TOO_BIG, /* for the port it should leave by: MTU */
 	REASON_FRAGMENT, /* the same, but may be cut: MTU */
 	REASON_LOCAL, /* for this router, which does not serve this protocol or port */
+};
+
+/* Why packets are dropped. Their names are in router.yang. */
+enum drop {
+	DROP_MALFORMED, /* headers or checksums are wrong */
+	DROP_VLAN, /* with a tag: a router's ports have no VLANs */
+	DROP_OTHER_MAC, /* for another station */
+	DROP_BROADCAST, /* IP to a broadcast or group address, of the link or of a network: not forwarded (RFC 2644) */
+	DROP_MARTIAN, /* source or destination that nobody may have (RFC 1812, 5.3.7) */
+	DROP_LINK_LOCAL, /* from or to another link (RFC 4291, 2.5.6) */
+	DROP_NOT_ASKED, /* ARP or neighbour solicitation for an address that is not this router's */
+	DROP_FRAGMENT, /* for this router, which puts nothing together */
+	DROP_UNSUPPORTED, /* a protocol or kind of message that nobody here handles */
 };
 
 #endif

@@ -119,11 +119,11 @@ static __always_inline int handle_arp(struct CTXTYPE *ctx, struct pkt_metadata *
 	__u32 sender_ip, is_own, is_known;
 
 	if (!arp || (arp->sender_mac[0] & 1))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
 	if (arp->operation == bpf_htons(ARP_REPLY))
 		return pcn_pkt_controller(ctx, md, REASON_ARP);
 	if (arp->operation != bpf_htons(ARP_REQUEST))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_UNSUPPORTED);
 	__builtin_memcpy(&sender_ip, arp->sender_ip, 4);
 	map_ipv4(sender.address, arp->sender_ip);
 	known = bpf_map_lookup_elem(&neighbours, &sender);
@@ -131,7 +131,8 @@ static __always_inline int handle_arp(struct CTXTYPE *ctx, struct pkt_metadata *
 	target = find_route4(arp->target_ip);
 	is_own = target && target->kind == ROUTE_OWN && target->port == md->in_port;
 	if (!is_own)
-		return known && !is_known ? pcn_pkt_controller(ctx, md, REASON_ARP) : RX_DROP;
+		return known && !is_known ? pcn_pkt_controller(ctx, md, REASON_ARP)
+					  : pcn_pkt_drop_for(ctx, md, DROP_NOT_ASKED);
 	/* A sender of 0.0.0.0 asks whether the address is taken (RFC 5227). */
 	if (!is_known && sender_ip)
 		pcn_pkt_controller(ctx, md, REASON_ARP);
@@ -318,7 +319,7 @@ static __always_inline int echo4(struct CTXTYPE *ctx, struct pkt_metadata *md, s
 	__u32 old, new, source;
 
 	if (!ip || !icmp || icmp->type != ICMP_ECHO_REQUEST || icmp->code)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_UNSUPPORTED);
 	icmp->type = ICMP_ECHO_REPLY;
 	source = ip->saddr;
 	ip->saddr = ip->daddr;
@@ -337,8 +338,10 @@ static __always_inline int local4(struct CTXTYPE *ctx, struct pkt_metadata *md, 
 				  const struct interface *in)
 {
 	/* Nothing is put together here: what was cut is not for this router. */
-	if (packet->fragment != PCN_WHOLE || pcn_parse_l4(ctx, packet))
-		return RX_DROP;
+	if (packet->fragment != PCN_WHOLE)
+		return pcn_pkt_drop_for(ctx, md, DROP_FRAGMENT);
+	if (pcn_parse_l4(ctx, packet))
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
 	if (packet->protocol == IPPROTO_ICMP)
 		return echo4(ctx, md, packet, in);
 	return pcn_pkt_controller(ctx, md, REASON_LOCAL);
@@ -354,10 +357,12 @@ static __always_inline int handle_ipv4(struct CTXTYPE *ctx, struct pkt_metadata 
 	struct hop hop;
 	__u8 ttl;
 
-	if (!ip || !ethernet || (ethernet->h_dest[0] & 1) || !is_sound(ctx, packet, ip))
-		return RX_DROP;
+	if (!ip || !ethernet || !is_sound(ctx, packet, ip))
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
+	if (ethernet->h_dest[0] & 1)
+		return pcn_pkt_drop_for(ctx, md, DROP_BROADCAST);
 	if (is_martian4(bpf_ntohl(ip->saddr), bpf_ntohl(ip->daddr)))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_MARTIAN);
 	ttl = ip->ttl;
 	may_cut = !(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
 	addresses = ip->saddr * 31 + ip->daddr;
@@ -368,7 +373,7 @@ static __always_inline int handle_ipv4(struct CTXTYPE *ctx, struct pkt_metadata 
 	if (route->kind == ROUTE_OWN)
 		return local4(ctx, md, packet, in);
 	if (unlikely(route->kind == ROUTE_BROADCAST))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_BROADCAST);
 	if (unlikely(ttl <= 1))
 		return pcn_pkt_controller(ctx, md, REASON_EXPIRED);
 	return forward(ctx, md, packet, route, &hop, addresses, may_cut, 1);
@@ -444,9 +449,10 @@ static __always_inline int neighbour_discovery(struct CTXTYPE *ctx, struct pkt_m
 	    packet->l4 - packet->l3 != sizeof(struct ipv6hdr) || all->nd.option != ND_SOURCE_OPTION ||
 	    all->nd.option_length != 1)
 		return pcn_pkt_controller(ctx, md, REASON_ND);
-	if ((all->nd.mac[0] & 1) || is_nowhere(&all->ip.saddr) || nd_sum(all) != 0xffff ||
-	    !is_own6(in, md->in_port, all->nd.target))
-		return RX_DROP;
+	if ((all->nd.mac[0] & 1) || is_nowhere(&all->ip.saddr) || nd_sum(all) != 0xffff)
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
+	if (!is_own6(in, md->in_port, all->nd.target))
+		return pcn_pkt_drop_for(ctx, md, DROP_NOT_ASKED);
 	__builtin_memcpy(sender.address, &all->ip.saddr, 16);
 	known = bpf_map_lookup_elem(&neighbours, &sender);
 	if (!known || !same_mac(known->mac, all->nd.mac))
@@ -473,7 +479,7 @@ static __always_inline int echo6(struct CTXTYPE *ctx, struct pkt_metadata *md, s
 	struct in6_addr source;
 
 	if (!ip || !icmp || icmp->code || ip->daddr.s6_addr[0] == 0xff)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_UNSUPPORTED);
 	icmp->type = ICMPV6_ECHO_REPLY;
 	source = ip->saddr;
 	ip->saddr = ip->daddr;
@@ -490,18 +496,20 @@ static __always_inline int local6(struct CTXTYPE *ctx, struct pkt_metadata *md, 
 {
 	struct pcn_icmp *icmp;
 
-	if (pcn_parse_l4(ctx, packet) || packet->fragment != PCN_WHOLE)
-		return RX_DROP;
+	if (pcn_parse_l4(ctx, packet))
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
+	if (packet->fragment != PCN_WHOLE)
+		return pcn_pkt_drop_for(ctx, md, DROP_FRAGMENT);
 	icmp = pcn_icmpv6(ctx, packet);
 	if (!icmp)
-		return is_group || packet->protocol == IPPROTO_ICMPV6 ? RX_DROP
+		return is_group || packet->protocol == IPPROTO_ICMPV6 ? pcn_pkt_drop_for(ctx, md, DROP_UNSUPPORTED)
 								      : pcn_pkt_controller(ctx, md, REASON_LOCAL);
 	if (icmp->type == ICMPV6_ECHO_REQUEST)
 		return echo6(ctx, md, packet, in);
 	/* From this link alone, as no router has counted it down. */
 	if ((icmp->type != ICMPV6_SOLICITATION && icmp->type != ICMPV6_ADVERTISEMENT) || icmp->code ||
 	    hop_limit != ND_HOP_LIMIT)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_UNSUPPORTED);
 	return neighbour_discovery(ctx, md, packet, in);
 }
 
@@ -515,26 +523,32 @@ static __always_inline int handle_ipv6(struct CTXTYPE *ctx, struct pkt_metadata 
 	struct hop hop;
 	__u8 hop_limit;
 
-	if (!ip || !ethernet || ip->saddr.s6_addr[0] == 0xff)
-		return RX_DROP;
+	if (!ip || !ethernet)
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
+	if (ip->saddr.s6_addr[0] == 0xff)
+		return pcn_pkt_drop_for(ctx, md, DROP_MARTIAN);
 	hop_limit = ip->hop_limit;
 	if (ip->daddr.s6_addr[0] == 0xff)
 		return local6(ctx, md, packet, in, hop_limit, 1);
-	if ((ethernet->h_dest[0] & 1) || is_nowhere(&ip->saddr) || is_nowhere(&ip->daddr))
-		return RX_DROP;
+	if (ethernet->h_dest[0] & 1)
+		return pcn_pkt_drop_for(ctx, md, DROP_BROADCAST);
+	if (is_nowhere(&ip->saddr) || is_nowhere(&ip->daddr))
+		return pcn_pkt_drop_for(ctx, md, DROP_MARTIAN);
 	if (is_link_local(&ip->daddr))
-		return same_address(&ip->daddr, in->link_local) ? local6(ctx, md, packet, in, hop_limit, 0) : RX_DROP;
+		return same_address(&ip->daddr, in->link_local) ? local6(ctx, md, packet, in, hop_limit, 0)
+								: pcn_pkt_drop_for(ctx, md, DROP_LINK_LOCAL);
 	from_link = is_link_local(&ip->saddr);
 	for (int i = 0; i < 4; i++)
 		addresses = addresses * 31 + ip->saddr.s6_addr32[i] + ip->daddr.s6_addr32[i] * 7;
 	__builtin_memcpy(hop.address, &ip->daddr, sizeof(hop.address));
 	route = find_route6(&ip->daddr);
 	if (unlikely(!route))
-		return from_link ? RX_DROP : pcn_pkt_controller(ctx, md, REASON_NO_ROUTE);
+		return from_link ? pcn_pkt_drop_for(ctx, md, DROP_LINK_LOCAL)
+				 : pcn_pkt_controller(ctx, md, REASON_NO_ROUTE);
 	if (route->kind == ROUTE_OWN)
 		return local6(ctx, md, packet, in, hop_limit, 0);
 	if (unlikely(from_link))
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_LINK_LOCAL);
 	if (unlikely(hop_limit <= 1))
 		return pcn_pkt_controller(ctx, md, REASON_EXPIRED);
 	return forward(ctx, md, packet, route, &hop, addresses, 0, 0);
@@ -546,11 +560,19 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 	struct pcn_packet packet;
 	struct ethhdr *ethernet;
 
-	if (!in || pcn_parse_l2(ctx, &packet) || packet.tags || pcn_parse_l3(ctx, &packet))
-		return RX_DROP;
+	if (!in)
+		return RX_ERROR;
+	if (pcn_parse_l2(ctx, &packet))
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
+	if (packet.tags)
+		return pcn_pkt_drop_for(ctx, md, DROP_VLAN);
+	if (pcn_parse_l3(ctx, &packet))
+		return pcn_pkt_drop_for(ctx, md, DROP_MALFORMED);
 	ethernet = pcn_ethernet(ctx);
-	if (!ethernet || (!(ethernet->h_dest[0] & 1) && !same_mac(ethernet->h_dest, in->mac)))
-		return RX_DROP;
+	if (!ethernet)
+		return RX_ERROR;
+	if (!(ethernet->h_dest[0] & 1) && !same_mac(ethernet->h_dest, in->mac))
+		return pcn_pkt_drop_for(ctx, md, DROP_OTHER_MAC);
 	switch (packet.ethertype) {
 	case ETH_P_IP:
 		return handle_ipv4(ctx, md, &packet, in);
@@ -559,6 +581,6 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 	case ETH_P_ARP:
 		return handle_arp(ctx, md, &packet, in);
 	default:
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_UNSUPPORTED);
 	}
 }

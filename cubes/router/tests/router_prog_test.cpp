@@ -105,10 +105,10 @@ class RouterTest : public testing::TestWithParam<Hook> {
     EXPECT_THAT(outcome.left_by, ElementsAre(port));
     EXPECT_TRUE(same_packet(build(packet), outcome.packet));
   }
-  static void expect_dropped(const Outcome& outcome, const std::string& what = "") {
+  static void expect_dropped(const Outcome& outcome, const std::string& why, const std::string& what = "") {
     EXPECT_EQ(outcome.verdict, Verdict::drop) << what;
     EXPECT_THAT(outcome.left_by, IsEmpty()) << what;
-    EXPECT_THAT(outcome.drops, ElementsAre(Pair("policy", 1))) << what;
+    EXPECT_THAT(outcome.drops, ElementsAre(Pair(why, 1))) << what;
   }
   // What is in the ring of the slow path: reason and metadata.
   using Shown = std::pair<int, std::array<std::uint32_t, 3>>;
@@ -217,9 +217,9 @@ TEST_P(RouterTest, AnswersArpForItsOwnAddressOfThePort) {
                                                .target_ip = "10.0.0.1"});
   Arp other = request;
   other.target_ip = "10.1.0.254";
-  expect_dropped(send(everybody / other), "the address is another port's");
+  expect_dropped(send(everybody / other), "not-asked", "the address is another port's");
   other.target_ip = "10.0.0.7";
-  expect_dropped(send(everybody / other));
+  expect_dropped(send(everybody / other), "not-asked");
 }
 
 TEST_P(RouterTest, ShowsWhatIsNewAboutNeighboursToTheSlowPath) {
@@ -230,8 +230,8 @@ TEST_P(RouterTest, ShowsWhatIsNewAboutNeighboursToTheSlowPath) {
   expect_shown(send(to_router() / Arp{.operation = 2, .sender_ip = "10.0.0.9", .target_ip = "10.0.0.254"}), REASON_ARP);
   expect_shown(send(everybody / Arp{.sender_mac = next_hop_a, .sender_ip = "10.0.0.1", .target_ip = "10.0.0.1"}),
                REASON_ARP);
-  expect_dropped(send(everybody / Arp{.operation = 3}));
-  expect_dropped(send(everybody / Arp{.sender_mac = "01:00:00:00:00:01", .target_ip = "10.0.0.254"}));
+  expect_dropped(send(everybody / Arp{.operation = 3}), "unsupported");
+  expect_dropped(send(everybody / Arp{.sender_mac = "01:00:00:00:00:01", .target_ip = "10.0.0.254"}), "malformed");
 }
 
 TEST_P(RouterTest, AnswersEchoRequestsToAllItsAddresses) {
@@ -253,10 +253,10 @@ TEST_P(RouterTest, AnswersEchoRequestsToAllItsAddresses) {
 TEST_P(RouterTest, ServesNothingElseItself) {
   expect_shown(send(udp4(to_router(), {.destination = "10.0.0.254"})), REASON_LOCAL);
   expect_shown(send(to_router() / Ipv6{.destination = "fd01::fe"} / Tcp{}), REASON_LOCAL);
-  expect_dropped(send(to_router() / Ipv4{.destination = "10.0.0.254"} / Icmp{.type = 13}));
-  expect_dropped(send(to_router() / Ipv4{.destination = "10.0.0.254", .more_fragments = true} / Icmp{}));
-  expect_dropped(send(to_router() / Ipv6{.destination = "fd00::fe"} / Icmpv6{.type = 1}));
-  expect_dropped(send(to_router() / Ipv6{.destination = "fd00::fe"} / Icmpv6{.code = 1}));
+  expect_dropped(send(to_router() / Ipv4{.destination = "10.0.0.254"} / Icmp{.type = 13}), "unsupported");
+  expect_dropped(send(to_router() / Ipv4{.destination = "10.0.0.254", .more_fragments = true} / Icmp{}), "fragment");
+  expect_dropped(send(to_router() / Ipv6{.destination = "fd00::fe"} / Icmpv6{.type = 1}), "unsupported");
+  expect_dropped(send(to_router() / Ipv6{.destination = "fd00::fe"} / Icmpv6{.code = 1}), "unsupported");
 }
 
 TEST_P(RouterTest, WhatItCannotForwardIsExplained) {
@@ -300,24 +300,28 @@ TEST_P(RouterTest, MartiansAreDropped) {
   add_route("::/0", {ROUTE_GATEWAY, 0, 1});
   for (const char* source :
        {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255"})
-    expect_dropped(send(udp4(to_router(), {.source = source, .destination = "8.8.8.8"})), source);
-  for (const char* to : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "10.1.0.255"})
-    expect_dropped(send(udp4(to_router(), {.destination = to})), to);
-  for (const char* source : {"::", "::1", "ff02::1", "fe80::1"})
-    expect_dropped(send(udp6(to_router(), {.source = source, .destination = "2001::1"})), source);
-  for (const char* to : {"::", "::1", "ff02::1", "ff0e::1", "fe80::5"})
-    expect_dropped(send(udp6(to_router(), {.destination = to})), to);
+    expect_dropped(send(udp4(to_router(), {.source = source, .destination = "8.8.8.8"})), "martian", source);
+  for (const char* to : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"})
+    expect_dropped(send(udp4(to_router(), {.destination = to})), "martian", to);
+  expect_dropped(send(udp4(to_router(), {.destination = "10.1.0.255"})), "broadcast");
+  for (const char* source : {"::", "::1", "ff02::1"})
+    expect_dropped(send(udp6(to_router(), {.source = source, .destination = "2001::1"})), "martian", source);
+  expect_dropped(send(udp6(to_router(), {.source = "fe80::1", .destination = "2001::1"})), "link-local");
+  for (const char* to : {"::", "::1"}) expect_dropped(send(udp6(to_router(), {.destination = to})), "martian", to);
+  for (const char* to : {"ff02::1", "ff0e::1"})
+    expect_dropped(send(udp6(to_router(), {.destination = to})), "unsupported", to);
+  expect_dropped(send(udp6(to_router(), {.destination = "fe80::5"})), "link-local");
   EXPECT_THAT(send(udp4(to_router(), {.source = "1.2.3.4", .destination = "223.1.1.1"})).left_by, ElementsAre("p1"));
 }
 
 TEST_P(RouterTest, FramesThatAreNotForItAreDropped) {
-  expect_dropped(send(udp4({.destination = "02:00:00:00:00:77"}, {.destination = "10.1.0.10"})));
-  expect_dropped(send(udp4({.destination = mac1}, {.destination = "10.1.0.10"})), "the address is another port's");
-  expect_dropped(send(udp4({.destination = "ff:ff:ff:ff:ff:ff"}, {.destination = "10.1.0.10"})),
-                 "a broadcast is not routed");
-  expect_dropped(send(udp6({.destination = "33:33:00:00:00:01"}, {.destination = "fd01::10"})));
-  expect_dropped(send(to_router() / Vlan{.id = 5} / Ipv4{.destination = "10.1.0.10"} / Udp{}));
-  expect_dropped(send(Packet{Ethernet{.destination = mac0, .type = 0x88b6}, Payload("hello")}));
+  expect_dropped(send(udp4({.destination = "02:00:00:00:00:77"}, {.destination = "10.1.0.10"})), "other-mac");
+  expect_dropped(send(udp4({.destination = mac1}, {.destination = "10.1.0.10"})), "other-mac",
+                 "the address is another port's");
+  expect_dropped(send(udp4({.destination = "ff:ff:ff:ff:ff:ff"}, {.destination = "10.1.0.10"})), "broadcast");
+  expect_dropped(send(udp6({.destination = "33:33:00:00:00:01"}, {.destination = "fd01::10"})), "broadcast");
+  expect_dropped(send(to_router() / Vlan{.id = 5} / Ipv4{.destination = "10.1.0.10"} / Udp{}), "vlan");
+  expect_dropped(send(Packet{Ethernet{.destination = mac0, .type = 0x88b6}, Payload("hello")}), "unsupported");
 }
 
 TEST_P(RouterTest, MalformedPacketsAreDropped) {
@@ -325,10 +329,10 @@ TEST_P(RouterTest, MalformedPacketsAreDropped) {
        {Ipv4{.destination = "10.1.0.10", .version = 5}, Ipv4{.destination = "10.1.0.10", .header_words = 4},
         Ipv4{.destination = "10.1.0.10", .total_length = 2000}, Ipv4{.destination = "10.1.0.10", .total_length = 19},
         Ipv4{.destination = "10.1.0.10", .checksum = 0}, Ipv4{.destination = "10.0.0.254", .checksum = 1}})
-    expect_dropped(send(to_router() / ip / Icmp{} / Payload("hello")));
+    expect_dropped(send(to_router() / ip / Icmp{} / Payload("hello")), "malformed");
   for (const Ipv6& ip :
        {Ipv6{.destination = "fd01::10", .version = 4}, Ipv6{.destination = "fd01::10", .payload_length = 500}})
-    expect_dropped(send(to_router() / ip / Udp{} / Payload("hello")));
+    expect_dropped(send(to_router() / ip / Udp{} / Payload("hello")), "malformed");
 }
 
 TEST_P(RouterTest, OptionsAndExtensionHeadersPassThrough) {
@@ -339,7 +343,7 @@ TEST_P(RouterTest, OptionsAndExtensionHeadersPassThrough) {
   }
   Bytes frame = build(udp4(to_router(), {.destination = "10.1.0.10", .options = Bytes(8, std::byte{1})}));
   frame[14 + 25] = std::byte{7};
-  expect_dropped(path_.send("r", "p0", frame), "the checksum covers the options");
+  expect_dropped(path_.send("r", "p0", frame), "malformed", "the checksum covers the options");
   EXPECT_THAT(send(to_router() / Ipv6{.destination = "fd01::10"} / Ipv6Extension{} / Ipv6Fragment{} / Udp{}).left_by,
               ElementsAre("p1"));
 }
@@ -370,12 +374,13 @@ TEST_P(RouterTest, AnswersNeighbourSolicitations) {
       send(solicitation(group, {.source = "fd00::9", .destination = "ff02::1:ff00:fe"}, "fd00::fe", station)).left_by,
       ElementsAre("p0"));
   EXPECT_EQ(shown(), Shown(REASON_ND, {ND_ANSWERED, 0, 0})) << "its sender is new";
-  expect_dropped(send(solicitation(group, {.destination = "ff02::1:ff00:fe"}, "fd01::fe", station)), "another port's");
+  expect_dropped(send(solicitation(group, {.destination = "ff02::1:ff00:fe"}, "fd01::fe", station)), "not-asked",
+                 "another port's");
   expect_dropped(send(solicitation(group, {.destination = "ff02::1:ff00:fe", .hop_limit = 254}, "fd00::fe", station)),
-                 "from afar");
+                 "unsupported", "from afar");
   Bytes wrong = build(solicitation(group, {.destination = "ff02::1:ff00:fe"}, "fd00::fe", station));
   wrong.back() ^= std::byte{1};
-  expect_dropped(path_.send("r", "p0", wrong), "the checksum");
+  expect_dropped(path_.send("r", "p0", wrong), "malformed", "the checksum");
   expect_shown(send(solicitation(to_router(), {.destination = "fd00::fe"}, "fd00::1", station, 136)), REASON_ND);
 }
 

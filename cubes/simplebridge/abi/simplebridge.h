@@ -24,4 +24,6 @@ struct settings {
 };
 PCN_ASSERT(sizeof(struct settings) == 4, "no padding");
 
+#define DROP_SAME_PORT 0 /* the destination is behind the port on which it came; names are in simplebridge.yang */
+
 #endif

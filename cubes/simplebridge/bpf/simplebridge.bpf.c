@@ -54,6 +54,6 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 	if (entry->last_seen && now > entry->last_seen + config->aging_time * NSEC_PER_SEC)
 		return pcn_pkt_flood(ctx, md);
 	if (entry->port == md->in_port)
-		return RX_DROP;
+		return pcn_pkt_drop_for(ctx, md, DROP_SAME_PORT);
 	return pcn_pkt_redirect(ctx, md, entry->port);
 }

@@ -87,7 +87,7 @@ TEST_P(SimplebridgeTest, AStationBehindTheInputPortNeedsNoForwarding) {
   const Outcome outcome = path_.send("br", "p1", frame(station_b, station_a));
   EXPECT_EQ(outcome.verdict, Verdict::drop);
   EXPECT_THAT(outcome.left_by, IsEmpty());
-  EXPECT_THAT(outcome.drops, ElementsAre(Pair("policy", 1)));
+  EXPECT_THAT(outcome.drops, ElementsAre(Pair("same-port", 1)));
 }
 
 TEST_P(SimplebridgeTest, UnknownUnicastIsFloodedOutOfTheOtherWiredPorts) {

@@ -72,7 +72,8 @@ enum pcn_drop {
 	PCN_DROP_HEADROOM, /* no room in front of the packet, or it could not be copied */
 	PCN_DROP_CONTROLLER, /* the slow path did not keep up */
 	PCN_DROP_HOST, /* the slow path cannot bring a packet to the host here: behind generic XDP */
-	PCN_DROP_REASONS = 16,
+	PCN_DROP_OWN = 16, /* this one and those behind it: the cube decided so and says why, with pcn_pkt_drop_for */
+	PCN_DROP_REASONS = 32,
 };
 
 /* Counters of a port. */

@@ -46,8 +46,9 @@ static __always_inline int pcn_submit(struct CTXTYPE *ctx, const struct pcn_pack
 }
 
 /**
- * Copy the packet to the slow path, with a reason and three words that mean what the cube likes. When the value is returned
- * by handle_rx or handle_tx, the packet itself ends here. Without that the packet goes on, and the slow path has its copy.
+ * Copy the packet to the slow path, with a reason, which pcn:slow-path-reasons in the model gives a name, and three words that
+ * mean what the cube likes. When the value is returned by handle_rx or handle_tx, the packet itself ends here. Without that the
+ * packet goes on, and the slow path has its copy.
  */
 static __always_inline int pcn_pkt_controller_md(struct CTXTYPE *ctx, struct pkt_metadata *md, __u16 reason,
 						 const __u32 metadata[3])

@@ -7,7 +7,7 @@
 
 #define PROBE_NOTES 64
 
-enum probe_action { PROBE_DROP, PROBE_HOST, PROBE_FORWARD, PROBE_FLOOD, PROBE_FAIL, PROBE_SLOW_PATH };
+enum probe_action { PROBE_DROP, PROBE_HOST, PROBE_FORWARD, PROBE_FLOOD, PROBE_FAIL, PROBE_SLOW_PATH, PROBE_REFUSE };
 
 #define PROBE_REASON 7 /* with which packets go to the slow path */
 

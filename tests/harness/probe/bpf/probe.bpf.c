@@ -53,6 +53,8 @@ static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *m
 #endif
 	case PROBE_FAIL:
 		return RX_ERROR;
+	case PROBE_REFUSE:
+		return pcn_pkt_drop_for(ctx, md, rule->outport);
 	default:
 		return pcn_pkt_drop(ctx, md);
 	}
