@@ -81,6 +81,8 @@ class Engine {
 
   /// Packets are followed from now on, or no longer; no packet is lost. `same`: a transaction that changes nothing.
   [[nodiscard]] Result<> trace(bool on, const Transaction& same);
+  /// Whether they are: also after they could not be ended.
+  [[nodiscard]] bool tracing() const { return tracing_ == Tracing::on; }
   [[nodiscard]] const Tracer& tracer() const { return *tracer_; }
   /// What an event names; absent once it is gone.
   [[nodiscard]] std::optional<std::string> traced_cube(std::uint16_t number) const;

@@ -33,10 +33,11 @@ void Engine::take_tracers() {
 
 Result<> Engine::trace(bool on, const Transaction& same) {
   const Tracing wanted = on ? Tracing::on : Tracing::off;
-  if (tracing_ == wanted) return {};
+  if (!on && tracing_ == wanted) return {};
   if (!on) take_tracers();
   const Tracing before = std::exchange(tracing_, wanted);
-  Result<> done = apply(same);
+  Result<> done =
+      before == wanted ? Result<>() : apply(same);  // they are on already where they could not be switched off
   if (done && on) done = put_tracers();
   if (done) return {};
   tracing_ = before;

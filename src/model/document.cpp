@@ -22,10 +22,11 @@ const lysc_node* child_of(const lysc_node* parent, const std::string& name) {
 }
 
 // What is not of the model stays: its error is the edit's.
-void leave_out_state(json& value, const lysc_node* node, unsigned depth) {
-  if (depth == 0) return;
+constexpr int max_depth = 64;  ///< of objects and arrays; models are not half as deep
+
+void leave_out_state(json& value, const lysc_node* node) {
   if (value.is_array())
-    for (json& element : value) leave_out_state(element, node, depth - 1);
+    for (json& element : value) leave_out_state(element, node);
   if (!value.is_object()) return;
   for (auto member = value.begin(); member != value.end();) {
     const lysc_node* child = child_of(node, member.key());
@@ -33,7 +34,7 @@ void leave_out_state(json& value, const lysc_node* node, unsigned depth) {
       member = value.erase(member);
       continue;
     }
-    if (child != nullptr) leave_out_state(*member, child, depth - 1);
+    if (child != nullptr) leave_out_state(*member, child);
     ++member;
   }
 }
@@ -69,7 +70,7 @@ Result<> add_cube(const ServiceModel& service, json cube, Document& document) {
   const CubeId id{service.name, *name};
   if (!document.cubes.insert(id).second) return fail(ErrorCode::invalid_value, "cube {} is given twice", *name);
   take_chains(cube, *name, document);
-  leave_out_state(cube, service.list, 64);
+  leave_out_state(cube, service.list);
   const json body{{service.name + ':' + service.name, json::array({std::move(cube)})}};
   document.edits.push_back(
       Edit{Method::put, fmt::format("{0}:{0}={1}", service.name, encode_key(*name)), body.dump(), Format::json});
@@ -79,9 +80,18 @@ Result<> add_cube(const ServiceModel& service, json cube, Document& document) {
 }  // namespace
 
 Result<Document> read_document(const Schema& schema, std::string_view text) {
-  json content = json::parse(text, nullptr, false);
-  if (content.is_object() && content.size() == 1 && content.contains("ietf-restconf:data"))
-    content = json(content["ietf-restconf:data"]);
+  // Copying and printing go as deep as the document does, on the stack.
+  bool too_deep = false;
+  const auto measure = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > max_depth;
+    return !too_deep;
+  };
+  json content = json::parse(text, measure, false);
+  if (too_deep) return fail(ErrorCode::malformed_message, "the document is nested more than {} levels deep", max_depth);
+  if (content.is_object() && content.size() == 1 && content.contains("ietf-restconf:data")) {
+    json data = std::move(content["ietf-restconf:data"]);
+    content = std::move(data);
+  }
   if (!content.is_object())
     return fail(ErrorCode::malformed_message, "the document is no object with services as members");
   Document document;

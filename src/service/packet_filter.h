@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Filters of packets, as tcpdump knows them.
-/// Threading: pure, but for names of hosts and ports, which are looked up.
+/// Why names of hosts are refused: libpcap would ask the resolver for them, in the daemon.
+/// Threading: pure, but for names of ports and protocols, which are looked up in files.
 /// Source: pcap-filter(7).
 #pragma once
 

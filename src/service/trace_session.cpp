@@ -7,8 +7,15 @@ namespace polycube::service {
 
 void TraceSession::add(const pcn_trace_event& event) {
   const std::lock_guard lock(mutex_);
-  auto [open, is_new] = open_.try_emplace(event.id);
-  if (is_new) open->second.order = next_order_++;
+  auto open = open_.find(event.id);
+  if (open == open_.end()) {
+    // A tracer is the first to tell of a packet. Until there is one at each device, packets may come along with the number that
+    // an earlier trace left in the word of their CPU; and what is finished already may tell of itself late. The ring may have
+    // events of the trace before.
+    if (event.kind != PCN_TRACE_GATE || event.time < begun_) return;
+    open = open_.try_emplace(event.id).first;
+    open->second.order = next_order_++;
+  }
   open->second.last = Clock::now();
   if (open->second.events.size() < longest_path) open->second.events.push_back(event);
 }

@@ -62,6 +62,8 @@ class TraceSession {
   const std::string id_;
   const std::string author_;
   const engine::TraceCounts before_;
+  const std::uint64_t begun_ =  ///< CLOCK_MONOTONIC, as in events
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
   const std::uint64_t count_;
   mutable std::mutex mutex_;
   std::condition_variable ended_changed_;

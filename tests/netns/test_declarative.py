@@ -176,3 +176,25 @@ def test_history_of_a_transient_daemon(lab):
     assert daemon.do("history") == ""
     code, output = daemon.ctl("rollback")
     assert code == REFUSED and "--transient" in output
+
+
+@pytest.mark.parametrize("around", ["{}", '{{"ietf-restconf:data":{}}}', '{{"simplebridge":[{{"name":"x","fdb":{}}}]}}'])
+@pytest.mark.parametrize("brackets", ["[]", '{"a":}'], ids=["arrays", "objects"])
+def test_a_document_as_deep_as_the_sea_is_refused(daemon, around, brackets):
+    begin, end = brackets[:-1], brackets[-1]
+    for depth in (70, 200_000):
+        document = around.format(begin * depth + ("1" if begin != "[" else "") + end * depth)
+        reply = daemon.rest("POST", "/restconf/operations/polycube:apply",
+                            {"polycube:input": {"configuration": document, "dry-run": True}})
+        assert reply.status == 400 and "nested more than 64 levels deep" in reply.text, reply.text[:300]
+    assert daemon.ctl("cubes", "show")[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["json", "xml"])
+def test_a_body_as_deep_as_the_sea_is_refused(daemon, kind):
+    depth = 100_000
+    body = ('{"simplebridge:simplebridge":[{"name":"x","fdb":' + '{"a":' * depth + "1" + "}" * depth + "}]}" if kind == "json" else
+            '<simplebridge xmlns="urn:polycube:simplebridge"><name>x</name>' + "<fdb>" * depth + "</fdb>" * depth + "</simplebridge>")
+    reply = daemon.rest("POST", "/restconf/data", body, {"Content-Type": f"application/yang-data+{kind}"})
+    assert reply.status == 400, reply.text[:300]
+    assert daemon.ctl("cubes", "show")[0] == 0

@@ -146,7 +146,7 @@ def test_rules_of_a_pbforwarder(lab, daemon, hook):
     daemon.do("pb1 rules add 2 in_port=p1 action=FORWARD out_port=p2")
     assert hops(daemon, a.port, "udp dport 1500")[1] == f"pb1 leaves {c.port}"
     assert hops(daemon, a.port, "udp dport 2001")[1] == f"pb1 leaves {b.port}"
-    assert hops(daemon, a.port, "udp dport 53 vlan 7")[1] == "pb1 dropped no-rule"
+    assert hops(daemon, a.port, "udp dport 53 vlan 7")[1] == "pb1 dropped policy"
     assert hops(daemon, b.port, "udp dport 53")[1] == "pb1 dropped no-rule"
 
 
