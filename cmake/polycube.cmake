@@ -47,7 +47,8 @@ function(polycube_fuzz name)
 endfunction()
 
 # polycube_bpf_object(TARGET OUTPUT file SOURCE file DEFINES... INCLUDES...)
-#   Compiles one BPF C file ahead of time, with BTF.
+#   Compiles one BPF C file ahead of time, with BTF; of what the compiler knows besides (DWARF) the kernel has no use, and
+#   daemons keep objects in memory.
 function(polycube_bpf_object target)
   cmake_parse_arguments(ARG "" "OUTPUT;SOURCE" "DEFINES;INCLUDES" ${ARGN})
   find_program(BPF_CLANG clang-19)
@@ -64,8 +65,13 @@ function(polycube_bpf_object target)
   endforeach()
   get_filename_component(directory ${ARG_OUTPUT} DIRECTORY)
   file(MAKE_DIRECTORY ${directory})
+  find_program(BPF_STRIP llvm-strip-19)  # package llvm-19; without it objects are twice as large
+  if(BPF_STRIP)
+    set(strip COMMAND ${BPF_STRIP} -g ${ARG_OUTPUT})
+  endif()
   add_custom_command(OUTPUT ${ARG_OUTPUT}
     COMMAND ${BPF_CLANG} ${flags} -MD -MF ${ARG_OUTPUT}.d -c ${ARG_SOURCE} -o ${ARG_OUTPUT}
+    ${strip}
     DEPENDS ${ARG_SOURCE}
     DEPFILE ${ARG_OUTPUT}.d
     COMMENT "BPF ${ARG_OUTPUT}")

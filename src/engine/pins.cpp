@@ -75,14 +75,14 @@ Result<Pin> Pins::pin(int fd, const std::string& name) {
   if (error)
     return fail(ErrorCode::system, "cannot make the folder {}: {}", path.parent_path().string(), error.message());
   PCN_TRY(bpf::pin(fd, path));
-  own_.insert(path);
-  return Pin(*this, path);
+  own_.insert(path.native());
+  return Pin(*this, path.native());
 }
 
 void Pins::unpin(const fs::path& path) {
   const std::lock_guard lock(mutex_);
   (void)::unlink(path.c_str());
-  own_.erase(path);
+  own_.erase(path.native());
   // Folders go when they are empty.
   for (fs::path above = path.parent_path(); above != folder_ && ::rmdir(above.c_str()) == 0;
        above = above.parent_path()) {
@@ -98,7 +98,8 @@ std::optional<fs::path> Pins::latest(const std::string& name) const {
   std::error_code error;
   for (fs::directory_iterator entry(wanted.parent_path(), error), end; !error && entry != end; entry.increment(error)) {
     const auto one = parse(entry->path().filename());
-    if (!one || one->first != wanted.filename() || one->second < best || own_.contains(entry->path())) continue;
+    if (!one || one->first != wanted.filename() || one->second < best || own_.contains(entry->path().native()))
+      continue;
     best = one->second;
     found = entry->path();
   }
@@ -127,7 +128,7 @@ std::set<fs::path> Pins::leftovers() const {
   std::set<fs::path> found;
   const std::lock_guard lock(mutex_);
   for_each_file(folder_, [&](const fs::path& path) {
-    if (!own_.contains(path)) found.insert(path);
+    if (!own_.contains(path.native())) found.insert(path);
   });
   return found;
 }

@@ -41,9 +41,9 @@ class Pin {
 
  private:
   friend class Pins;
-  Pin(Pins& pins, std::filesystem::path path) : pins_(&pins), path_(std::move(path)) {}
+  Pin(Pins& pins, std::string path) : pins_(&pins), path_(std::move(path)) {}
   Pins* pins_ = nullptr;
-  std::filesystem::path path_;
+  std::string path_;  // a filesystem::path has a copy of each word
 };
 
 class Pins {
@@ -89,7 +89,7 @@ class Pins {
   mutable std::mutex mutex_;  ///< guards the rest
   std::uint64_t next_ = 1;
   bool settled_ = false;
-  std::set<std::filesystem::path> own_;
+  std::set<std::string> own_;
 };
 
 }  // namespace polycube::engine

@@ -48,6 +48,22 @@ def two_ports(lab, daemon, hook, action, service):
     return a, b
 
 
+def mapped_rings(daemon):
+    with open(f"/proc/{daemon.pid}/maps") as maps:
+        return sum("bpf-map" in line for line in maps)
+
+
+def test_a_ring_takes_memory_of_the_daemon_from_the_first_packet_on(lab, daemon, hook):
+    before = mapped_rings(daemon)
+    a, _ = two_ports(lab, daemon, hook, "SLOWPATH", "helloworld")
+    for number in range(20):
+        daemon.do(f"helloworld add idle{number} type={hook}")
+    assert mapped_rings(daemon) == before
+    lab.tap(a).send(frame(1))
+    eventually(lambda: lines(daemon, "h", "p1") == 1, "the packet")
+    assert mapped_rings(daemon) > before
+
+
 def test_packets_are_shown_to_the_slow_path(lab, daemon, hook, service):
     a, b = two_ports(lab, daemon, hook, "SLOWPATH", service)
     assert daemon.do("h action show").strip() == "slowpath"
