@@ -15,11 +15,13 @@ struct Effort {
   unsigned changes;        ///< configuration changes whose latency is measured
   unsigned rewirings;
   unsigned kills;
+  unsigned repetitions;  ///< of what must leave nothing behind
   unsigned cubes;
+  unsigned chains;   ///< of many cubes, each applied and taken back
   unsigned entries;  ///< of a list written in one request
 };
-inline constexpr Effort full_effort = {15, 1'000'000, 400'000, 200, 1000, 200, 1000, 10'000};
-inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 8, 50, 10'000};
+inline constexpr Effort full_effort = {15, 1'000'000, 400'000, 200, 1000, 200, 100, 1000, 9, 10'000};
+inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 8, 10, 50, 3, 10'000};
 
 /// simpleforwarder against hand-written programs.
 [[nodiscard]] Result<> forwarder(Report& report, const Effort& effort);
@@ -27,9 +29,11 @@ inline constexpr Effort quick_effort = {min_rounds, 100'000, 80'000, 20, 50, 8, 
 [[nodiscard]] Result<> chain(Report& report, const Effort& effort);
 /// From a configuration change to its effect, and what is lost meanwhile.
 [[nodiscard]] Result<> change(Report& report, const Effort& effort);
-[[nodiscard]] Result<> rewiring(Report& report, const Effort& effort);
-/// Packets lost while the daemon is killed, restarted, or takes changes back.
+/// Packets lost, and what is left in the kernel, while the daemon is killed, restarted and upgraded, rewires and takes
+/// changes back.
 [[nodiscard]] Result<> continuity(Report& report, const Effort& effort);
+/// What a daemon that lives on has more of.
+[[nodiscard]] Result<> endurance(Report& report, const Effort& effort);
 /// Packets that are compared with thousands of rules.
 [[nodiscard]] Result<> rules(Report& report, const Effort& effort);
 /// Many cubes, long lists.

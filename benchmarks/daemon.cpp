@@ -12,6 +12,8 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <thread>
 
 #include "interrupt.h"
@@ -55,7 +57,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const std::vector<std::filesystem:
 
 Result<> Daemon::spawn() {
   const std::string executable = paths().daemon.string();
-  const std::string socket = (folder_ / "socket").string();
+  const std::string socket = this->socket().string();
   const std::string state = (folder_ / "state").string();
   const std::string log = (folder_ / "log").string();
   std::vector<const char*> arguments = {executable.c_str(), "--socket",  socket.c_str(), "--state-dir",
@@ -94,6 +96,13 @@ Result<> Daemon::wait_until_ready() {
   return fail(ErrorCode::system, "polycubed does not answer: {}", log_tail());
 }
 
+std::size_t Daemon::logged(const std::string& text) const {
+  std::ifstream file(folder_ / "log");
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);) count += line.find(text) != std::string::npos;
+  return count;
+}
+
 std::string Daemon::log_tail() const {
   std::ifstream file(folder_ / "log");
   std::string line, last;
@@ -125,7 +134,7 @@ Result<> Daemon::replace(bool kill) {
 }
 
 void Daemon::connect() {
-  client_ = std::make_unique<httplib::Client>((folder_ / "socket").string());
+  client_ = std::make_unique<httplib::Client>(socket().string());
   client_->set_address_family(AF_UNIX);
   client_->set_keep_alive(true);
   client_->set_read_timeout(60s);
@@ -160,6 +169,19 @@ Result<nlohmann::json> Daemon::get(const std::string& path) {
   return value;
 }
 
+Result<nlohmann::json> Daemon::operate(const std::string& rpc, const nlohmann::json& input) {
+  const auto answer = client_->Post("/restconf/operations/polycube:" + rpc,
+                                    nlohmann::json{{"polycube:input", input}}.dump(), media_type);
+  PCN_TRY(judge(answer, rpc));
+  if (answer->body.empty()) return nlohmann::json::object();
+  const nlohmann::json value = nlohmann::json::parse(answer->body, nullptr, false);
+  if (value.is_discarded() || !value.contains("polycube:output"))
+    return fail(ErrorCode::system, "{}: the answer has no output", rpc);
+  return value.at("polycube:output");
+}
+
+Result<> Daemon::read(const std::string& resource) { return judge(client_->Get(resource), "GET " + resource); }
+
 Result<std::chrono::nanoseconds> Daemon::cpu_time() const {
   clockid_t clock{};
   timespec time{};
@@ -168,13 +190,36 @@ Result<std::chrono::nanoseconds> Daemon::cpu_time() const {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-Result<std::uint64_t> Daemon::resident_memory() const {
-  std::ifstream file(fmt::format("/proc/{}/status", pid_));
-  for (std::string word; file >> word;) {
-    std::uint64_t size = 0;
-    if (word == "VmRSS:" && file >> size) return size;
+Result<std::uint64_t> Daemon::process_value(const char* file, const std::string& name) const {
+  std::ifstream stream(fmt::format("/proc/{}/{}", pid_, file));
+  for (std::string word; stream >> word;) {
+    std::uint64_t value = 0;
+    if (word == name && stream >> value) return value;
   }
   return fail(ErrorCode::system, "cannot read the memory of polycubed");
+}
+
+Result<std::uint64_t> Daemon::resident_memory() const { return process_value("status", "VmRSS:"); }
+
+Result<std::uint64_t> Daemon::own_memory() const { return process_value("smaps_rollup", "Anonymous:"); }
+
+Result<std::size_t> Daemon::descriptors() const {
+  std::error_code error;
+  const std::filesystem::directory_iterator files(fmt::format("/proc/{}/fd", pid_), error);
+  if (error) return fail(ErrorCode::system, "cannot read the descriptors of polycubed: {}", error.message());
+  return static_cast<std::size_t>(std::distance(std::filesystem::begin(files), std::filesystem::end(files)));
+}
+
+Result<KernelObjects> Daemon::objects() const {
+  std::optional<KernelObjects> before;
+  for (int attempt = 0; attempt < 20; attempt++) {
+    PCN_TRY(check_interrupt());
+    const auto found = kernel_objects(pid_, pins_);
+    if (found && before == *found) return *found;
+    before = found ? std::optional(*found) : std::nullopt;  // one may go while they are looked at
+    std::this_thread::sleep_for(500ms);
+  }
+  return fail(ErrorCode::system, "what polycubed has in the kernel does not come to rest");
 }
 
 nlohmann::json forwarder_json(const std::string& name, const std::string& hook, const std::vector<std::string>& peers) {

@@ -21,10 +21,10 @@ struct Group {
   Result<> (*measure)(bench::Report&, const bench::Effort&);
 };
 constexpr Group groups[] = {
-    {"forwarder", bench::forwarder}, {"chain", bench::chain},       {"tracing", bench::tracing},
-    {"change", bench::change},       {"rewiring", bench::rewiring}, {"continuity", bench::continuity},
-    {"rules", bench::rules},         {"scale", bench::scale},       {"slow_path", bench::slow_path},
-    {"router", bench::router},       {"bridge", bench::bridge},     {"lines", bench::lines}};
+    {"forwarder", bench::forwarder}, {"chain", bench::chain},           {"tracing", bench::tracing},
+    {"change", bench::change},       {"continuity", bench::continuity}, {"endurance", bench::endurance},
+    {"rules", bench::rules},         {"scale", bench::scale},           {"slow_path", bench::slow_path},
+    {"router", bench::router},       {"bridge", bench::bridge},         {"lines", bench::lines}};
 
 void measure(const std::set<std::string>& wanted, const bench::Effort& effort, bench::Report& report) {
   for (const Group& group : groups) {

@@ -9,6 +9,7 @@ const Paths& paths() {
       .engine = POLYCUBE_BENCH_ENGINE_DIR,
       .yang = POLYCUBE_BENCH_YANG_DIR,
       .own_services = POLYCUBE_BENCH_OWN_SERVICES_DIR,
+      .later_services = POLYCUBE_BENCH_LATER_SERVICES_DIR,
       .services = POLYCUBE_BENCH_SERVICES_DIR,
       .source = POLYCUBE_BENCH_SOURCE_DIR,
       .daemon = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "polycubed",

@@ -11,7 +11,8 @@ struct Paths {
   std::filesystem::path objects;  ///< programs of the benchmarks
   std::filesystem::path engine;   ///< programs of the engine
   std::filesystem::path yang;
-  std::filesystem::path own_services;  ///< folder of service packages that only benchmarks use
+  std::filesystem::path own_services;    ///< folder of service packages that only benchmarks use
+  std::filesystem::path later_services;  ///< with other tables than those of the same name in `services`
   std::filesystem::path services;
   std::filesystem::path source;  ///< root of the source tree, for counting lines
   std::filesystem::path daemon;  ///< polycubed
