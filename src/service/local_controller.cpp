@@ -349,6 +349,7 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   // A learned entry that is changed becomes a configured one.
   PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit({adoption, edit}));
+  PCN_TRY(check_change(candidate, topology_.chains));
   return commit(candidate, {});
 }
 

@@ -214,6 +214,26 @@ def test_learned_entries_are_data_as_well(lab, own):
     assert own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]
 
 
+def test_each_node_of_a_learned_entry_counts(lab, own):
+    """That it becomes one of the configuration is a change like any other."""
+    a, b = lab.station("a"), lab.station("b")
+    for name, station in (("p1", a), ("p2", b)):
+        own.do(f"br1 ports add {name} peer={station.port}")
+    a.ping(b)
+    set_rules(own, rule("ports", "deny", path="/simplebridge:simplebridge/fdb/entry/port",
+                        access_operations="create update"), rule("all"))
+    user = User(own)
+    before = own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]
+    entry = next(entry for entry in before if entry["port"] == "p1")["address"]
+    path = f"{BRIDGE}=br1/fdb/entry={entry.replace(':', '%3A')}"
+    denied = f"/simplebridge:simplebridge[name='br1']/fdb/entry[address='{entry}']/port"
+    refused(user.data("PATCH", path, {"simplebridge:entry": [{"address": entry, "port": "p2"}]}), denied)
+    refused(user.data("PATCH", f"{path}/port", {"simplebridge:port": "p2"}), denied)
+    assert "entry" not in own.data("GET", f"{BRIDGE}=br1?content=config").text
+    set_rules(own, rule("all"))
+    assert user.data("PATCH", f"{path}/port", {"simplebridge:port": "p2"})[0] == 204
+
+
 def test_rules_outlive_the_daemon_and_are_in_the_history(lab):
     daemon = lab.daemon("--group", GROUP, clean=False)
     shipped = daemon.data("GET", f"{NACM}?content=config").json
