@@ -56,20 +56,21 @@ class ChangeJudge {
     [[nodiscard]] Judges below(const AccessStep& step) const {
       return {create.below(step), update.below(step), remove.below(step)};
     }
-    [[nodiscard]] bool permit_all_below() const {
-      return create.is_final() && update.is_final() && remove.is_final() && create.permits() && update.permits() &&
-             remove.permits();
-    }
   };
+
+  /// Whether whatever happens to the node and below it is permitted.
+  [[nodiscard]] bool permit_all(const lysc_node* node, const Judges& judges) const {
+    const auto permits = [](const AccessJudge& judge) { return judge.is_final() && judge.permits(); };
+    return permits(judges.create) && permits(judges.update) && permits(judges.remove) &&
+           !needs_rule(node, Access::update) && !details_.above_own_access.count(node);
+  }
 
   /// The same instance before and after; one may be null.
   std::optional<DeniedAccess> compare(const lyd_node* before, const lyd_node* after, const Judges& parent) const {
     const lyd_node* node = after ? after : before;
     if (is_key(node->schema)) return std::nullopt;
     const Judges judges = parent.below(step_of(node));
-    if (judges.permit_all_below() && !needs_rule(node->schema, Access::update) &&
-        !details_.above_own_access.count(node->schema))
-      return std::nullopt;
+    if (permit_all(node->schema, judges)) return std::nullopt;
     // A container without presence is there as its parent is: it is neither made nor removed.
     const bool implicit = node->schema->nodetype == LYS_CONTAINER && !is_presence(node->schema);
     const bool was = before && !(before->flags & LYD_DEFAULT);
@@ -122,6 +123,11 @@ class ChangeJudge {
   const Schema::Details& details_;
 };
 
+ChangeJudge::Judges change_judges(const AccessRules& rules, const AccessSubject& subject) {
+  return {AccessJudge(rules, subject, Access::create), AccessJudge(rules, subject, Access::update),
+          AccessJudge(rules, subject, Access::remove)};
+}
+
 }  // namespace
 
 Result<AccessRules> access_rules(const DataTree& nacm) { return access_rules(flat_changes(nullptr, &nacm)); }
@@ -144,13 +150,18 @@ void hide_unreadable(DataTree& forest, const AccessRules& rules, const AccessSub
 std::optional<DeniedAccess> denied_change(const DataTree* before, const DataTree* after, const AccessRules& rules,
                                           const AccessSubject& subject) {
   if (!rules.enabled || subject.recovery) return std::nullopt;
-  const ChangeJudge::Judges judges{AccessJudge(rules, subject, Access::create),
-                                   AccessJudge(rules, subject, Access::update),
-                                   AccessJudge(rules, subject, Access::remove)};
   const DataTree* any = before ? before : after;
   if (!any) return std::nullopt;
   return ChangeJudge(any->schema()->details())
-      .compare(before ? before->forest() : nullptr, after ? after->forest() : nullptr, judges);
+      .compare(before ? before->forest() : nullptr, after ? after->forest() : nullptr, change_judges(rules, subject));
+}
+
+bool may_change_all(const Schema& schema, const CubeId& cube, const AccessRules& rules, const AccessSubject& subject) {
+  if (!rules.enabled || subject.recovery) return true;
+  const auto list = match_path(schema, cube.service + ':' + cube.service);
+  if (!list) return false;
+  const AccessStep step{cube.service, cube.service, {{"name", cube.name}}};
+  return ChangeJudge(schema.details()).permit_all(list->target(), change_judges(rules, subject).below(step));
 }
 
 Result<bool> may_access(const Schema& schema, const std::string& path, Access access, const AccessRules& rules,

@@ -27,6 +27,10 @@ struct DeniedAccess {
 [[nodiscard]] std::optional<DeniedAccess> denied_change(const DataTree* before, const DataTree* after,
                                                         const AccessRules& rules, const AccessSubject& subject);
 
+/// Whether every change in the cube is permitted, whatever it is, so that nobody has to look at it.
+[[nodiscard]] bool may_change_all(const Schema& schema, const CubeId& cube, const AccessRules& rules,
+                                  const AccessSubject& subject);
+
 /// Whether the rules permit access to the node at the end of a path, whether it exists or not. An action takes that its parents
 /// can be read as well. Errors: as resolve().
 [[nodiscard]] Result<bool> may_access(const Schema& schema, const std::string& path, Access access,

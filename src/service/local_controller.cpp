@@ -155,8 +155,7 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
   PCN_TRY(check_change(*candidate, topology_.chains));
   const Cleared cleared = edit.method == model::Method::remove ? find_whole_lists(target) : Cleared{};
-  for (const engine::TableAccess& list : cleared.lists)
-    PCN_TRY(check_access(list_path(*target.cube, *list.table.binding), model::Access::remove));
+  PCN_TRY(check_clearing(cleared));
   PCN_TRY(commit(*candidate, cleared));
   return EditReply{candidate->created, candidate->location, etag()};
 }
@@ -338,13 +337,19 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   const bool whole_entry = target.steps.size() == learned->depth;
   PCN_TRY(
       check_access(edit.path, edit.method == model::Method::remove ? model::Access::remove : model::Access::update));
-  if (learned->keys.empty() && whole_entry && edit.method == model::Method::remove) return learned->access.clear();
+  if (learned->keys.empty() && whole_entry && edit.method == model::Method::remove) {
+    PCN_TRY(check_clearing({target.cube->name, {learned->access}}));
+    return learned->access.clear();
+  }
   if (learned->keys.size() != key_count) return tl::unexpected<Error>(reason);
   model::Row wanted(leaves.size());
   std::copy(learned->keys.begin(), learned->keys.end(), wanted.begin());
   auto row = learned->access.find(wanted, learned->ports);
   if (!row || !*row) return tl::unexpected<Error>(reason);
-  if (edit.method == model::Method::remove && whole_entry) return learned->access.remove(**row, learned->ports);
+  if (edit.method == model::Method::remove && whole_entry) {
+    PCN_TRY(check_removal(*target.cube, *learned->table->binding, {**row}));
+    return learned->access.remove(**row, learned->ports);
+  }
   if (edit.method != model::Method::patch) return tl::unexpected<Error>(reason);
   // A learned entry that is changed becomes a configured one.
   PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
@@ -397,14 +402,22 @@ Error LocalController::explain_missing(const model::Target& target, const Error&
   return {reason.code, reason.message + " in the configuration: what is shown is state of the cube", reason.path, {}};
 }
 
+// A cube with nothing but these rows, as if they were configured.
+Result<model::DataTree> LocalController::configured(const model::CubeId& id, const model::TableBinding& binding,
+                                                    std::vector<model::Row> rows) const {
+  for (model::Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); i++)
+      if (!binding.leaves[i].config) row[i].reset();
+  model::DataTree tree(schema());
+  PCN_TRY(model::add_leaf(tree, cube_xpath(id) + "/name", id.name));
+  PCN_TRY(model::add_rows(tree, binding, rows));
+  return tree;
+}
+
 // The edit that makes a table's row an entry of the configuration.
 Result<model::Edit> LocalController::adopt(const model::Target& target, const Learned& learned, model::Row row) const {
   const model::TableBinding& binding = *learned.table->binding;
-  for (std::size_t i = 0; i < row.size(); i++)
-    if (!binding.leaves[i].config) row[i].reset();
-  model::DataTree tree(schema());
-  PCN_TRY(model::add_leaf(tree, cube_xpath(*target.cube) + "/name", target.cube->name));
-  PCN_TRY(model::add_rows(tree, binding, {row}));
+  PCN_ASSIGN(const model::DataTree tree, configured(*target.cube, binding, {std::move(row)}));
   std::string path = list_path(*target.cube, binding) + "=";
   for (std::size_t i = 0; i < learned.keys.size(); i++) path += (i > 0 ? "," : "") + model::encode_key(learned.keys[i]);
   PCN_ASSIGN(std::string body, model::print(tree, path, model::ReadOptions{}));

@@ -136,6 +136,8 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] const model::StateNode* state_node(const model::Target& target) const;
   [[nodiscard]] std::optional<model::Edit> configure_shown(const model::Edit& edit, const Error& reason) const;
   [[nodiscard]] Error explain_missing(const model::Target& target, const Error& reason) const;
+  [[nodiscard]] Result<model::DataTree> configured(const model::CubeId& id, const model::TableBinding& binding,
+                                                   std::vector<model::Row> rows) const;
   [[nodiscard]] Result<model::Edit> adopt(const model::Target& target, const Learned& learned, model::Row row) const;
   [[nodiscard]] Cleared find_whole_lists(const model::Target& target) const;
   [[nodiscard]] Result<bool> clear_by_model(const model::Target& target);
@@ -152,6 +154,9 @@ class LocalController : public Controller, public ServiceRegistry {
   void follow_access_rules();
   [[nodiscard]] Result<> check_change(const model::Candidate& candidate, const Chains& chains);
   [[nodiscard]] Result<> check_access(const std::string& path, model::Access access);
+  [[nodiscard]] Result<> check_clearing(const Cleared& cleared);
+  [[nodiscard]] Result<> check_removal(const model::CubeId& id, const model::TableBinding& binding,
+                                       const std::vector<model::Row>& rows);
   [[nodiscard]] Result<> check_rpc(const std::string& rpc);
   [[nodiscard]] tl::unexpected<Error> denied(model::Access access, const std::string& path);
   [[nodiscard]] Result<> add_access(model::DataTree& forest, const Scope& scope, model::Content content) const;

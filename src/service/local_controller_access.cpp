@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may do what: the rules, and where they are asked.
 #include "base/log.h"
+#include "engine/port_names.h"
 #include "model/document.h"
 #include "model/flat_changes.h"
 #include "model/state.h"
@@ -82,6 +83,28 @@ Result<> LocalController::check_access(const std::string& path, model::Access ac
   PCN_ASSIGN(const bool permitted,
              model::may_access(*schema(), path, access, access_rules_, subject_of(origin_.client)));
   return permitted ? Result<>() : denied(access, path);
+}
+
+// Each entry of the lists, of which the configuration knows nothing.
+Result<> LocalController::check_clearing(const Cleared& cleared) {
+  if (cleared.lists.empty()) return {};
+  const topology::Cube& cube = topology_.cubes.at(cleared.cube);
+  const model::CubeId id{cube.service, cleared.cube};
+  for (const engine::TableAccess& list : cleared.lists) {
+    PCN_TRY(check_access(list_path(id, *list.table.binding), model::Access::remove));
+    if (model::may_change_all(*schema(), id, access_rules_, subject_of(origin_.client))) continue;
+    PCN_ASSIGN(const std::vector<model::Row> rows, list.read(engine::port_names(cube), std::nullopt));
+    PCN_TRY(check_removal(id, *list.table.binding, rows));
+  }
+  return {};
+}
+
+Result<> LocalController::check_removal(const model::CubeId& id, const model::TableBinding& binding,
+                                        const std::vector<model::Row>& rows) {
+  PCN_ASSIGN(const model::DataTree before, configured(id, binding, rows));
+  PCN_ASSIGN(const model::DataTree after, configured(id, binding, {}));
+  const auto found = model::denied_change(&before, &after, access_rules_, subject_of(origin_.client));
+  return found ? denied(found->access, found->path) : Result<>();
 }
 
 Result<> LocalController::check_rpc(const std::string& rpc) {

@@ -214,6 +214,30 @@ def test_learned_entries_are_data_as_well(lab, own):
     assert own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]
 
 
+@pytest.mark.parametrize("below", ["", "/port"])
+def test_a_learned_entry_that_a_rule_keeps_does_not_go_with_its_list(lab, own, below):
+    a, b = lab.station("a"), lab.station("b")
+    for name, station in (("p1", a), ("p2", b)):
+        own.do(f"br1 ports add {name} peer={station.port}")
+    a.ping(b)
+    user = User(own)
+    kept, other = [entry["address"] for entry in own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]]
+    kept_path = f"{BRIDGE}=br1/fdb/entry={kept.replace(':', '%3A')}"
+    set_rules(own, rule("keep", "deny", path=f"/simplebridge:simplebridge/fdb/entry[address='{kept}']{below}",
+                        access_operations="delete"), rule("all"))
+    denied = f"/simplebridge:simplebridge[name='br1']/fdb/entry[address='{kept}']{below}"
+    refused(user.data("DELETE", kept_path), denied)
+    for path in ("/fdb/entry", "/fdb"):
+        refused(user.data("DELETE", f"{BRIDGE}=br1{path}"), denied)
+    own.do("br1 fdb entry add 02:00:00:00:00:77 port=p1")
+    for path in ("/fdb/entry", "/fdb"):
+        refused(user.data("DELETE", f"{BRIDGE}=br1{path}"), denied)
+    shown = {entry["address"] for entry in own.data("GET", f"{BRIDGE}=br1/fdb/entry").json["simplebridge:entry"]}
+    assert shown == {kept, other, "02:00:00:00:00:77"}
+    assert own.data("DELETE", kept_path).status == 204
+    assert user.data("DELETE", f"{BRIDGE}=br1/fdb/entry")[0] == 204, "the others are not protected"
+
+
 def test_each_node_of_a_learned_entry_counts(lab, own):
     """That it becomes one of the configuration is a change like any other."""
     a, b = lab.station("a"), lab.station("b")
