@@ -123,6 +123,31 @@ class ChangeJudge {
   const Schema::Details& details_;
 };
 
+/// Brings the keys of a rule into the spelling that data have. A path that fits nothing is refused: of a rule that denies
+/// nobody would notice.
+Result<> match_rule(const Schema& schema, AccessRule& rule) {
+  std::string path;
+  const auto wrong = [&](const std::string& why) {
+    return fail(ErrorCode::invalid_value, "the rule for {} would never fit: {}", path, why);
+  };
+  const lysc_node* node = nullptr;
+  for (AccessStep& step : rule.path) {
+    path += fmt::format("/{}:{}", step.module, step.name);
+    const auto found = find_step(schema, node, {step.module, step.name, {}});
+    if (!found) return wrong(found.error().message);
+    node = *found;
+    const auto leaves = node->nodetype == LYS_LIST ? key_leaves(node) : std::vector<const lysc_node*>{};
+    for (auto& [name, value] : step.keys) {
+      const auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const auto* key) { return name == key->name; });
+      if (leaf == leaves.end()) return wrong(fmt::format("{} has no key '{}'", step.name, name));
+      auto canonical = canonical_value(*leaf, value);
+      if (!canonical) return wrong(canonical.error().message);
+      value = std::move(*canonical);
+    }
+  }
+  return {};
+}
+
 ChangeJudge::Judges change_judges(const AccessRules& rules, const AccessSubject& subject) {
   return {AccessJudge(rules, subject, Access::create), AccessJudge(rules, subject, Access::update),
           AccessJudge(rules, subject, Access::remove)};
@@ -130,7 +155,12 @@ ChangeJudge::Judges change_judges(const AccessRules& rules, const AccessSubject&
 
 }  // namespace
 
-Result<AccessRules> access_rules(const DataTree& nacm) { return access_rules(flat_changes(nullptr, &nacm)); }
+Result<AccessRules> access_rules(const DataTree& nacm) {
+  PCN_ASSIGN(AccessRules rules, access_rules(flat_changes(nullptr, &nacm)));
+  for (AccessRules::List& list : rules.lists)
+    for (AccessRule& rule : list.rules) PCN_TRY(match_rule(*nacm.schema(), rule));
+  return rules;
+}
 
 void hide_unreadable(DataTree& forest, const AccessRules& rules, const AccessSubject& subject) {
   if (forest.empty() || !rules.enabled || subject.recovery) return;
@@ -176,8 +206,9 @@ Result<bool> may_access(const Schema& schema, const std::string& path, Access ac
     const auto& keys = matched.steps[i].keys;
     const auto leaves = node->nodetype == LYS_LIST ? key_leaves(node) : std::vector<const lysc_node*>{};
     for (std::size_t k = 0; k < leaves.size() && k < keys.size(); ++k)
-      step.keys.emplace(leaves[k]->name, normalise(leaf_type(leaves[k]), keys[k]));
-    if (node->nodetype == LYS_LEAFLIST && !keys.empty()) step.keys.emplace(".", keys.front());
+      step.keys.emplace(leaves[k]->name, canonical_value(leaves[k], keys[k]).value_or(keys[k]));
+    if (node->nodetype == LYS_LEAFLIST && !keys.empty())
+      step.keys.emplace(".", canonical_value(node, keys.front()).value_or(keys.front()));
     judge = judge.below(step);
     reader = reader.below(step);
     if (access == Access::exec && node->nodetype != LYS_ACTION && !reader.permits(needs_rule(node, Access::read)))

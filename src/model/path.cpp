@@ -111,29 +111,34 @@ Result<> at_path(Result<> result, const std::string& path) {
 Result<> match_step(const Schema& schema, SchemaPath& path) {
   const std::size_t index = path.nodes.size();
   const PathStep& step = path.steps[index];
-  const lysc_node* node = nullptr;
-  if (index == 0) {
-    node = find_top_level(schema, step);
-  } else if (!(path.nodes[index - 1]->nodetype & LYD_NODE_TERM)) {
-    const lysc_node* parent = path.nodes[index - 1];
-    node = find_child(parent, step.module, step.name);
-    if (!node) node = find_action(parent, step);
-  }
+  auto node = find_step(schema, index == 0 ? nullptr : path.nodes[index - 1], step);
   if (!node) {
-    tl::unexpected<Error> error =
-        index == 0 ? fail(ErrorCode::unknown_element, "there is no '{}{}{}' here{}", step.module,
-                          step.module.empty() ? "" : ":", step.name,
-                          suggest(step.module + ':' + step.name, top_level_names(schema)))
-                   : fail(ErrorCode::unknown_element, "{} has no '{}'{}", path.nodes[index - 1]->name, step.name,
-                          suggest(step.name, child_names(path.nodes[index - 1])));
-    error.value().path = path.text(index);
-    return error;
+    node.error().path = path.text(index);
+    return tl::unexpected<Error>(std::move(node).error());
   }
-  path.nodes.push_back(node);
-  return at_path(check_keys(node, step, index + 1 == path.steps.size()), path.text(index + 1));
+  path.nodes.push_back(*node);
+  return at_path(check_keys(*node, step, index + 1 == path.steps.size()), path.text(index + 1));
 }
 
 }  // namespace
+
+Result<const lysc_node*> find_step(const Schema& schema, const lysc_node* parent, const PathStep& step) {
+  const lysc_node* node = nullptr;
+  if (parent == nullptr) {
+    node = find_top_level(schema, step);
+    if (node) return node;
+    const std::string name = step.module.empty() ? step.name : step.module + ':' + step.name;
+    return fail(ErrorCode::unknown_element, "there is no '{}' here{}", name,
+                suggest(step.module + ':' + step.name, top_level_names(schema)));
+  }
+  if (!(parent->nodetype & LYD_NODE_TERM)) {
+    node = find_child(parent, step.module, step.name);
+    if (!node) node = find_action(parent, step);
+  }
+  if (node) return node;
+  return fail(ErrorCode::unknown_element, "{} has no '{}'{}", parent->name, step.name,
+              suggest(step.name, child_names(parent)));
+}
 
 std::string encode_key(std::string_view key) {
   static constexpr char digits[] = "0123456789ABCDEF";

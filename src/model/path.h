@@ -31,6 +31,10 @@ struct SchemaPath {
 [[nodiscard]] Result<> match_steps(const Schema& schema, SchemaPath& path);  ///< finds the nodes of the steps
 [[nodiscard]] Result<SchemaPath> match_path(const Schema& schema, std::string_view path);
 
+/// The node that a step names, below `parent` or, when that is null, at the top; its keys do not matter. Errors:
+/// unknown_element, without path.
+[[nodiscard]] Result<const lysc_node*> find_step(const Schema& schema, const lysc_node* parent, const PathStep& step);
+
 /// "x; expected one of a, b, c", of the names that are most like `name`: help for whoever mistyped.
 [[nodiscard]] std::string suggest(const std::string& name, const std::vector<std::string>& names);
 

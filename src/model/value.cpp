@@ -268,11 +268,27 @@ Error value_error(const lysc_node* leaf, const std::string& text) {
       {}};
 }
 
-Result<std::string> check_value(const lysc_node* leaf, const std::string& text) {
+namespace {
+
+/// `canonical`, when it is given, is libyang's to free.
+Result<std::string> checked(const lysc_node* leaf, const std::string& text, const char** canonical) {
   std::string value = normalise(leaf_type(leaf), text);
   const ly_ctx* context = leaf->module->ctx;
-  const LY_ERR error = lyd_value_validate(context, leaf, value.c_str(), value.size(), nullptr, nullptr, nullptr);
+  const LY_ERR error = lyd_value_validate(context, leaf, value.c_str(), value.size(), nullptr, nullptr, canonical);
   if (error != LY_SUCCESS && error != LY_EINCOMPLETE) return tl::unexpected<Error>(value_error(leaf, value));
+  return value;
+}
+
+}  // namespace
+
+Result<std::string> check_value(const lysc_node* leaf, const std::string& text) { return checked(leaf, text, nullptr); }
+
+Result<std::string> canonical_value(const lysc_node* leaf, const std::string& text) {
+  const char* canonical = nullptr;
+  PCN_ASSIGN(std::string value, checked(leaf, text, &canonical));
+  if (canonical == nullptr) return value;
+  value = canonical;
+  lydict_remove(leaf->module->ctx, canonical);
   return value;
 }
 

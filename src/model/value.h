@@ -23,4 +23,7 @@ namespace polycube::model {
 /// Checks a value from a path; returns its normalised text, or the error without path.
 [[nodiscard]] Result<std::string> check_value(const lysc_node* leaf, const std::string& text);
 
+/// The same, in the one spelling that data have: 02:00:00:00:00:0a, 2001:db8::1, 7.
+[[nodiscard]] Result<std::string> canonical_value(const lysc_node* leaf, const std::string& text);
+
 }  // namespace polycube::model

@@ -310,12 +310,29 @@ def test_saved_rules_that_cannot_be_used_let_in_root_alone(lab):
 
 
 @pytest.mark.parametrize("path", ["", "helloworld:helloworld", "/helloworld", "//x:y", 
-                                  "/helloworld:helloworld[name='1'", "/helloworld:helloworld | /x:y", "/*"])
+                                  "/helloworld:helloworld[name='1'", "/helloworld:helloworld | /x:y", "/*",
+                                  "/helloworld:helloword", "/helloworld:helloworld/prots", "/polycube:helloworld",
+                                  "/helloworld:helloworld[nam='hw1']", "/helloworld:helloworld/action[name='x']",
+                                  "/simplebridge:simplebridge/fdb/entry[address='02:00']"])
 def test_paths_that_are_none_are_refused(lab, own, path):
     before = own.configuration()
     reply = own.data("PUT", NACM, {NACM: {"rule-list": [{"name": "x", "group": ["*"], "rule": [rule("x", path=path)]}]}})
     assert reply.status == 400, reply.text
     assert own.configuration() == before
+
+
+def test_keys_of_rules_have_many_spellings(lab, own):
+    """As those of data do: 02:...:AA is the entry 02:...:aa."""
+    own.do("br1 ports add p1")
+    user = User(own)
+    for written, asked in (("02:00:00:00:00:AA", "02:00:00:00:00:aa"), ("02:00:00:00:00:aa", "02:00:00:00:00:AA")):
+        set_rules(own, rule("keep", "deny", path=f"/simplebridge:simplebridge/fdb/entry[address='{written}']"), rule("all"))
+        refused(user.data("POST", f"{BRIDGE}=br1/fdb", {"simplebridge:entry": [{"address": asked, "port": "p1"}]}))
+        own.do("br1 fdb entry add 02:00:00:00:00:aa port=p1")
+        refused(user.data("DELETE", f"{BRIDGE}=br1/fdb/entry={asked.replace(':', '%3A')}"))
+        assert user.data("GET", f"{BRIDGE}=br1/fdb/entry={asked.replace(':', '%3A')}")[0] == 404
+        own.do("br1 fdb entry del 02:00:00:00:00:aa")
+    assert written in own.data("GET", NACM).text, "it is shown as it was written"
 
 
 def test_the_whole_configuration_can_be_put_back(lab, own):
