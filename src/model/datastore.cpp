@@ -394,7 +394,8 @@ class Editor {
   }
 
   Result<> set_access(const Value& value) {
-    if (value.kind != Value::Kind::object)
+    // In XML, one without anything looks like empty text.
+    if (value.kind != Value::Kind::object && !(value.untyped && value.text.empty()))
       return error_at(ErrorCode::malformed_message, "nacm is an object", qualified_name(access_node(schema_)));
     if (edit_.method == Method::put) workspace_.put(access_id, new_access(schema_));
     PCN_ASSIGN(WorkingCopy * rules, workspace_.touch(access_id));

@@ -153,7 +153,8 @@ Result<EditReply> LocalController::edit(const model::Edit& edit, const std::vect
     return EditReply{false, {}, etag()};
   }
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), edit.path));
-  PCN_TRY(check_change(*candidate, topology_.chains));
+  PCN_TRY(check_change(*candidate, {}));
+  PCN_TRY(replace_unusable_rules(edit, target, *candidate));
   const Cleared cleared = edit.method == model::Method::remove ? find_whole_lists(target) : Cleared{};
   PCN_TRY(check_clearing(cleared));
   PCN_TRY(commit(*candidate, cleared));
@@ -354,7 +355,7 @@ Result<> LocalController::edit_learned(const model::Edit& edit, const model::Tar
   // A learned entry that is changed becomes a configured one.
   PCN_ASSIGN(const model::Edit adoption, adopt(target, *learned, **row));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit({adoption, edit}));
-  PCN_TRY(check_change(candidate, topology_.chains));
+  PCN_TRY(check_change(candidate, {}));
   return commit(candidate, {});
 }
 

@@ -152,7 +152,9 @@ class LocalController : public Controller, public ServiceRegistry {
   // Access rules (local_controller_access.cpp).
   [[nodiscard]] Result<> set_up_access(const control::Changes& stored);
   void follow_access_rules();
-  [[nodiscard]] Result<> check_change(const model::Candidate& candidate, const Chains& chains);
+  [[nodiscard]] Result<> check_change(const model::Candidate& candidate, const Settings& settings);
+  [[nodiscard]] Result<> replace_unusable_rules(const model::Edit& edit, const model::Target& target,
+                                                model::Candidate& candidate);
   [[nodiscard]] Result<> check_access(const std::string& path, model::Access access);
   [[nodiscard]] Result<> check_clearing(const Cleared& cleared);
   [[nodiscard]] Result<> check_removal(const model::CubeId& id, const model::TableBinding& binding,
@@ -254,7 +256,9 @@ class LocalController : public Controller, public ServiceRegistry {
   model::Datastore datastore_;
   std::unique_ptr<Store> store_;                              ///< null: nothing is kept
   std::atomic<std::shared_ptr<const model::Schema>> schema_;  ///< that of the catalogue, for those without the lock
-  model::AccessRules access_rules_;                           ///< those of the datastore
+  /// Those of the datastore, for those without the lock as well; never null.
+  std::atomic<std::shared_ptr<const model::AccessRules>> access_rules_ = std::make_shared<const model::AccessRules>();
+  std::optional<std::string> unusable_rules_;  ///< why those that were saved are not in use
   std::atomic<std::uint32_t> denied_operations_ = 0;
   std::atomic<std::uint32_t> denied_writes_ = 0;
   std::atomic<std::uint32_t> denied_notifications_ = 0;

@@ -43,37 +43,64 @@ Result<> LocalController::set_up_access(const control::Changes& stored) {
     // Rules that are not understood must not become none.
     log::critical("the saved access rules cannot be used, only root on this machine is let in: {}",
                   done.error().message);
-    access_rules_ = {.read_default = false, .exec_default = false};
+    PCN_TRY(use({{"", {}, {}, control::Leaves{{"read-default", "deny"}, {"exec-default", "deny"}}}}));
+    unusable_rules_ = done.error().message;
+    report(Fault::raised, "access-rules-unusable", "nacm", *unusable_rules_);
+  }
+  return {};
+}
+
+// Saved rules that could not be used are kept until somebody says what is to hold instead of them, as a whole: a rule added to
+// those that hold meanwhile would take the place of all of them.
+Result<> LocalController::replace_unusable_rules(const model::Edit& edit, const model::Target& target,
+                                                 model::Candidate& candidate) {
+  if (!unusable_rules_) return {};
+  const bool names_rules = !target.steps.empty() && target.steps.front().module == model::access_id.service;
+  const bool replaces = edit.method == model::Method::put || edit.method == model::Method::remove;
+  if (target.steps.size() <= 1 && replaces) {
+    if (!names_rules || candidate.access) return {};
+    // Also by what already holds.
+    PCN_TRY(check_access(edit.path, model::Access::update));
+    candidate.access = model::Candidate::Change{datastore_.access(), datastore_.access()};
+  } else if (candidate.access) {
+    return fail(ErrorCode::in_use,
+                "the saved access rules cannot be used ({}) and are kept until ietf-netconf-acm:nacm is replaced (PUT) or "
+                "removed (DELETE) as a whole",
+                *unusable_rules_);
   }
   return {};
 }
 
 void LocalController::follow_access_rules() {
   auto rules = model::access_rules(*datastore_.access());
-  if (rules)
-    access_rules_ = std::move(*rules);
-  else
-    log::critical("the access rules cannot be used, those before hold: {}", rules.error().message);
+  if (!rules) return log::critical("the access rules cannot be used, those before hold: {}", rules.error().message);
+  access_rules_ = std::make_shared<const model::AccessRules>(std::move(*rules));
+  if (!unusable_rules_) return;
+  unusable_rules_.reset();
+  report(Fault::cleared, "access-rules-unusable", "nacm", "there are new ones");
 }
 
 // Also for changes that are only planned: who may not make them learns nothing from a plan.
-Result<> LocalController::check_change(const model::Candidate& candidate, const Chains& chains) {
+Result<> LocalController::check_change(const model::Candidate& candidate, const Settings& settings) {
+  if (candidate.access) PCN_TRY(model::access_rules(*candidate.access->after));
   const model::AccessSubject subject = subject_of(origin_.client);
-  if (candidate.access) {
-    PCN_TRY(model::access_rules(*candidate.access->after));
-    if (const auto found =
-            model::denied_change(candidate.access->before.get(), candidate.access->after.get(), access_rules_, subject))
-      return denied(found->access, found->path);
-  }
-  for (const auto& [id, change] : candidate.changes)
-    if (const auto found = model::denied_change(change.before.get(), change.after.get(), access_rules_, subject))
-      return denied(found->access, found->path);
-  // Where a transparent cube stands is its leaf `parent`, which is state, as operations change it.
-  for (const auto& [parent, sides] : chain_changes(topology_.chains, chains)) {
+  if (subject.recovery) return {};
+  const auto rules = access_rules_.load();
+  const auto judge = [&](const model::Candidate::Change& change) -> Result<> {
+    const auto found = model::denied_change(change.before.get(), change.after.get(), *rules, subject);
+    return found ? denied(found->access, found->path) : Result<>();
+  };
+  if (candidate.access) PCN_TRY(judge(*candidate.access));
+  for (const auto& change : candidate.changes) PCN_TRY(judge(change.second));
+  if (topology_.chains.empty() && !settings.chains) return {};
+  // Where a transparent cube stands is its leaf `parent`, which is state: operations change it, and so does removing the
+  // port that it is in front of. Of one that is removed itself the removal has been judged.
+  PCN_ASSIGN(const topology::Topology after, topology_of(candidate, settings));
+  for (const auto& [parent, sides] : chain_changes(topology_.chains, after.chains)) {
     std::set<std::string> cubes(sides.first.begin(), sides.first.end());
     cubes.insert(sides.second.begin(), sides.second.end());
     for (const std::string& name : cubes)
-      if (const auto cube = topology_.cubes.find(name); cube != topology_.cubes.end())
+      if (const auto cube = after.cubes.find(name); cube != after.cubes.end())
         PCN_TRY(check_access(path_of(cube->second.service, name, "", "") + "/parent", model::Access::update));
   }
   return {};
@@ -81,7 +108,7 @@ Result<> LocalController::check_change(const model::Candidate& candidate, const 
 
 Result<> LocalController::check_access(const std::string& path, model::Access access) {
   PCN_ASSIGN(const bool permitted,
-             model::may_access(*schema(), path, access, access_rules_, subject_of(origin_.client)));
+             model::may_access(*schema(), path, access, *access_rules_.load(), subject_of(origin_.client)));
   return permitted ? Result<>() : denied(access, path);
 }
 
@@ -92,7 +119,7 @@ Result<> LocalController::check_clearing(const Cleared& cleared) {
   const model::CubeId id{cube.service, cleared.cube};
   for (const engine::TableAccess& list : cleared.lists) {
     PCN_TRY(check_access(list_path(id, *list.table.binding), model::Access::remove));
-    if (model::may_change_all(*schema(), id, access_rules_, subject_of(origin_.client))) continue;
+    if (model::may_change_all(*schema(), id, *access_rules_.load(), subject_of(origin_.client))) continue;
     PCN_ASSIGN(const std::vector<model::Row> rows, list.read(engine::port_names(cube), std::nullopt));
     PCN_TRY(check_removal(id, *list.table.binding, rows));
   }
@@ -103,12 +130,12 @@ Result<> LocalController::check_removal(const model::CubeId& id, const model::Ta
                                         const std::vector<model::Row>& rows) {
   PCN_ASSIGN(const model::DataTree before, configured(id, binding, rows));
   PCN_ASSIGN(const model::DataTree after, configured(id, binding, {}));
-  const auto found = model::denied_change(&before, &after, access_rules_, subject_of(origin_.client));
+  const auto found = model::denied_change(&before, &after, *access_rules_.load(), subject_of(origin_.client));
   return found ? denied(found->access, found->path) : Result<>();
 }
 
 Result<> LocalController::check_rpc(const std::string& rpc) {
-  if (model::may_invoke(*schema(), rpc, access_rules_, subject_of(origin_.client))) return {};
+  if (model::may_invoke(*schema(), rpc, *access_rules_.load(), subject_of(origin_.client))) return {};
   return denied(model::Access::exec, rpc);
 }
 

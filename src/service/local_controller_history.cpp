@@ -96,8 +96,8 @@ Result<> LocalController::add_history(model::DataTree& data, const Scope& scope)
 
 // Says what is done, and does it.
 Result<std::string> LocalController::carry_out(model::Candidate& candidate, const Settings& settings, bool dry_run) {
+  PCN_TRY(check_change(candidate, settings));
   PCN_ASSIGN(const topology::Topology after, topology_of(candidate, settings));
-  PCN_TRY(check_change(candidate, after.chains));
   std::vector<std::string> lines;
   if (candidate.access)
     lines = describe_access(

@@ -78,7 +78,7 @@ Result<Metrics> LocalController::metrics(const Client& client) {
   {
     const ReadLock lock(mutex_);
     PCN_ASSIGN(const bool permitted,
-               model::may_access(*schema(), "polycube:status", model::Access::read, access_rules_, subject_of(client)));
+               model::may_access(*schema(), "polycube:status", model::Access::read, *access_rules_.load(), subject_of(client)));
     if (!permitted)
       return fail(ErrorCode::access_denied, "who may not read polycube:status may not read the metrics either");
     add_general_metrics(metrics);

@@ -129,7 +129,7 @@ Result<> LocalController::detach(const std::map<std::string, std::string>& input
 }
 
 Result<> LocalController::set_chains(topology::Topology after) {
-  PCN_TRY(check_change({}, after.chains));
+  PCN_TRY(check_change({}, {.restored = nullptr, .chains = after.chains}));
   const auto begin = std::chrono::steady_clock::now();
   PCN_TRY(devices_->refresh());
   const topology::Devices devices = usable_devices(after);
@@ -154,7 +154,7 @@ Result<> LocalController::set_peers(const std::vector<std::pair<PortName, std::s
   std::vector<model::Edit> edits;
   for (const auto& [port, peer] : peers) edits.push_back(peer_edit(topology_.cubes.at(port.cube).service, port, peer));
   PCN_ASSIGN(model::Candidate candidate, datastore_.edit(edits));
-  PCN_TRY(check_change(candidate, topology_.chains));
+  PCN_TRY(check_change(candidate, {}));
   return commit(candidate, {});
 }
 

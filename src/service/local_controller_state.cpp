@@ -52,7 +52,7 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   if (options.content != model::Content::config && Scope(target, options.depth).covers({{"status"}})) refresh_fills();
   ReadLock lock(mutex_);
   PCN_ASSIGN(model::DataTree data, forest(Scope(target, options.depth), options.content));
-  model::hide_unreadable(data, access_rules_, subject_of(client));
+  model::hide_unreadable(data, *access_rules_.load(), subject_of(client));
   std::string tag = etag();
   lock.unlock();
   PCN_ASSIGN(std::string body, model::print(data, path, options));

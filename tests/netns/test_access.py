@@ -185,6 +185,32 @@ def test_operations_and_actions(lab, own):
     assert own.data("GET", NACM).json[NACM]["denied-operations"] >= 2
 
 
+def test_where_a_transparent_cube_stands(lab, own):
+    """In front of what, and behind whom: each way to change that needs the right to update its leaf parent."""
+    user = User(own)
+    own.do("transparenthelloworld add th1")
+    set_rules(own, rule("keep", "deny", path="/transparenthelloworld:transparenthelloworld/parent",
+                        access_operations="update"), rule("all"))
+
+    def document(name, parent=None):
+        return json.dumps({"transparenthelloworld:transparenthelloworld": [{"name": name, **({"parent": parent} if parent else {})}]})
+
+    path = "/transparenthelloworld:transparenthelloworld[name='{}']/parent"
+    refused(user.rpc("apply", configuration=document("th1", "hw1:p1")), path.format("th1"))
+    refused(user.rpc("apply", configuration=document("th2", "hw1:p1")), path.format("th2"))
+    assert user.rpc("apply", configuration=document("th2"))[0] == 200
+    own.do("attach th1 hw1:p1")
+    refused(user.rpc("rollback", count=1), path.format("th1"))
+    refused(user.data("DELETE", f"{HELLO}=hw1/ports=p1"), path.format("th1"))
+    refused(user.data("DELETE", f"{HELLO}=hw1"), path.format("th1"))
+    assert own.data("GET", "transparenthelloworld:transparenthelloworld=th1/parent").status == 200
+    own.do("transparenthelloworld del th2")
+    refused(user.rpc("rollback", count=2))
+    assert user.data("DELETE", "transparenthelloworld:transparenthelloworld=th1")[0] == 204
+    refused(user.rpc("rollback", count=1), path.format("th1"))
+    assert user.data("DELETE", f"{HELLO}=hw1")[0] == 204
+
+
 def test_groups_of_the_rules_and_of_the_system(lab, own):
     member, other = User(own, "games"), User(own)
     body = {"rule-list": [{"name": "players", "group": ["games"], "rule": [rule("all")]}]}
@@ -277,6 +303,7 @@ def test_rules_outlive_the_daemon_and_are_in_the_history(lab):
     daemon.kill()
     daemon.start()
     assert daemon.data("GET", f"{NACM}?content=config").json == none != shipped, "no rules are not those as shipped"
+    assert User(daemon).data("GET", "polycube:version")[0] == 200, "as RFC 8341 has it without rules"
     daemon.do("rollback 4")
     assert daemon.data("GET", f"{NACM}?content=config").json == shipped
     daemon.options.append("--clean-on-exit")
@@ -305,8 +332,21 @@ def test_saved_rules_that_cannot_be_used_let_in_root_alone(lab):
     assert User(daemon).data("GET", "polycube:version")[0] == 404
     refused(User(daemon).data("POST", body={HELLO: [{"name": "hw1"}]}))
     daemon.do("helloworld add hw1")
+    reply = daemon.data("PATCH", NACM, {NACM: {"groups": {"group": [{"name": "ops"}]}}})
+    assert reply.status == 409 and "as a whole" in reply.text, "one rule would take the place of all that were saved"
+    assert User(daemon).data("GET", "polycube:version")[0] == 404
+    assert daemon.data("GET", f"{NACM}?content=config").json[NACM]["read-default"] == "deny", "what holds is shown"
+    assert [problem["kind"] for problem in daemon.data("GET", "polycube:status").json["polycube:status"]["problem"]] == [
+        "access-rules-unusable"]
+    daemon.options.remove("--clean-on-exit")
+    daemon.stop()
+    daemon.start()
+    assert "the saved access rules cannot be used" in daemon.log_text(), "they are kept"
+    daemon.options.append("--clean-on-exit")
     set_rules(daemon, rule("rest"))
     assert User(daemon).data("GET", "polycube:version")[0] == 200
+    assert "problem" not in daemon.data("GET", "polycube:status").json["polycube:status"]
+    assert daemon.data("PATCH", NACM, {NACM: {"read-default": "deny"}}).status == 204
 
 
 @pytest.mark.parametrize("path", ["", "helloworld:helloworld", "/helloworld", "//x:y", 
