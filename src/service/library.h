@@ -13,8 +13,8 @@
 namespace polycube::service {
 
 /// Whether a package may be loaded: its folder, each file in it, and all folders above them belong to root, or to who runs
-/// this, and nobody else may write them (folders with the sticky bit, such as /tmp, are no harm above). Errors: access_denied,
-/// system.
+/// this, and nobody else may write them (folders with the sticky bit, such as /tmp, are no harm above). So do links on the way
+/// and the folders that they are in. Errors: access_denied, system.
 [[nodiscard]] Result<> check_package(const std::filesystem::path& folder);
 
 /// Loads NAME.so. Only what belongs to root, or to who runs this, and nobody else may write is loaded. Errors:
