@@ -25,4 +25,6 @@ struct settings {
 };
 PCN_ASSERT(sizeof(struct settings) == 4, "no padding");
 
+#define DROP_SAME_PORT 0
+
 #endif
