@@ -2,8 +2,10 @@
 #include "bpf/program.h"
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include <cerrno>
+#include <iterator>
 
 namespace polycube::bpf {
 
@@ -18,6 +20,18 @@ Result<Program> Program::open(std::uint32_t id) {
   Fd fd(bpf_prog_get_fd_by_id(id));
   if (!fd && errno == ENOENT) return fail(ErrorCode::data_missing, "there is no program {}", id);
   if (!fd) return fail_errno(errno, fmt::format("cannot open program {}", id));
+  return Program(std::move(fd));
+}
+
+Result<Program> Program::make_drop(bpf_prog_type type) {
+  const bool xdp = type == BPF_PROG_TYPE_XDP;
+  const bpf_insn code[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = xdp ? XDP_DROP : TC_ACT_SHOT},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  // As libbpf has it: only programs that are alike in that may be in one program array.
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = xdp ? BPF_XDP : bpf_attach_type{});
+  Fd fd(bpf_prog_load(type, "pcn_drop", "Dual BSD/GPL", code, std::size(code), &options));
+  if (!fd) return fail_errno(errno, "cannot load a program that drops packets");
   return Program(std::move(fd));
 }
 

@@ -3,6 +3,8 @@
 /// Threading: safe from every thread.
 #pragma once
 
+#include <linux/bpf.h>
+
 #include <chrono>
 #include <cstdint>
 #include <span>
@@ -20,6 +22,9 @@ class Program {
 
   /// Any program of the kernel, by its id. Errors: data_missing (it is gone), system.
   [[nodiscard]] static Result<Program> open(std::uint32_t id);
+
+  /// One that drops all packets, for TC (BPF_PROG_TYPE_SCHED_CLS) or XDP (BPF_PROG_TYPE_XDP).
+  [[nodiscard]] static Result<Program> make_drop(bpf_prog_type type);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }

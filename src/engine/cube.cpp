@@ -95,6 +95,16 @@ Result<CubePrograms> Cube::install(CubePrograms programs) {
   return programs;
 }
 
+void Cube::retire(const bpf::Program& drop_tc, const bpf::Program& drop_xdp) {
+  const bpf::Program& own = family_of(hook_) == Family::tc ? drop_tc : drop_xdp;
+  (void)slot_.set(own);
+  for (const auto* slot : {&egress_slot_, &out_slot_})
+    if (*slot) (void)(*slot)->set(own);
+  for (const auto* slot : {&flood_slot_, &host_egress_slot_})
+    if (*slot) (void)(*slot)->set(drop_tc);
+  programs_ = {};
+}
+
 Result<TableAccess> Cube::table(const model::TableBinding& binding) const {
   const BoundTable* bound = package_->table(binding);
   auto access = map(binding.table);

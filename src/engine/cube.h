@@ -140,6 +140,9 @@ class Cube {
   /// Puts programs into the slots; returns those that were there.
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
 
+  /// Its programs go, and what still comes to its slots is dropped. Only to be destroyed from then on.
+  void retire(const bpf::Program& drop_tc, const bpf::Program& drop_xdp);
+
   /// Before the first load(): it is to have these, and not its package's master alone.
   void set_programs(const std::map<MicrocubeId, Code>& programs);
   /// Which microcubes there are: CubePrograms of another version are of others.

@@ -143,6 +143,7 @@ class Engine {
   [[nodiscard]] Result<> put_tracers();
   void take_tracers();
   void release_retired();
+  void part_retired_cubes();
   void take_over_cubes(const Transaction& transaction, Staged& staged);
   [[nodiscard]] Result<> forget_reused_indexes(const Transaction& transaction, Staged& staged);
   void forget_ports(const Transaction& transaction);

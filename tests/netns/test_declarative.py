@@ -2,9 +2,12 @@
 """The configuration as a whole: apply, diff, save, load, history, rollback."""
 
 import json
+import time
 
 import pytest
 import yaml
+
+from network import eventually
 
 REFUSED, SYNTAX_ERROR = 2, 3
 
@@ -57,6 +60,38 @@ def test_a_file_is_applied_as_a_whole(lab, net):
     commits = len(net.data("GET", "polycube:history").json["polycube:history"]["commit"])
     assert net.do(f"apply {file}") == "nothing to change\n" == net.do(f"diff {file}")
     assert len(net.data("GET", "polycube:history").json["polycube:history"]["commit"]) == commits
+
+
+def test_a_long_chain_comes_and_goes(lab, net, hook):
+    """Of cubes that jump to each other many go at once; bridges on XDP have programs at more than one hook."""
+    a, b = lab.stations["a"], lab.stations["b"]
+    length = 12
+    cubes = {"simplebridge": [], "helloworld": []}
+    for number in range(length):
+        peers = ("va" if number == 0 else f"n{number - 1}:p2", "vb" if number == length - 1 else f"n{number + 1}:p1")
+        ports = [{"name": name, "peer": peer} for name, peer in zip(("p1", "p2"), peers)]
+        if number % 4:
+            cubes["helloworld"].append({"name": f"n{number}", "type": hook, "action": "forward", "ports": ports})
+        else:
+            cubes["simplebridge"].append({"name": f"n{number}", "type": hook, "ports": ports})
+    file = write(lab, cubes)
+    objects = None
+    for _ in range(2):
+        net.do(f"apply {file}")
+        a.ping(b)
+        assert len(net.data("GET", "polycube:cubes").json["polycube:cubes"]["cube"]) == length
+        net.do("rollback")
+        assert a.ping(b, check=False) == 5
+        if objects is None:  # what is made once is there now
+            objects = eventually(lambda: settled(net), "nothing comes or goes any more")
+    eventually(lambda: net.count_objects() == objects, f"as many objects as before: {objects}")
+
+
+def settled(daemon):
+    """Its objects, once they are the same for half a second: the kernel frees them later."""
+    before = daemon.count_objects()
+    time.sleep(0.5)
+    return before if daemon.count_objects() == before else None
 
 
 def test_what_the_file_says_of_a_cube_is_all_that_it_is(lab, net):
