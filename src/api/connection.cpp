@@ -206,7 +206,10 @@ ssize_t Connection::write(const char* data, std::size_t size) {
   while (sent < size) {
     const Step step = send_some(data + sent, size - sent);
     sent += step.count;
-    if (step.count == 0 && (step.wait == 0 || !wait(step.wait))) return -1;
+    if (step.count == 0 && (step.wait == 0 || !wait(step.wait))) {
+      broken_ = true;
+      return -1;
+    }
   }
   return static_cast<ssize_t>(size);
 }

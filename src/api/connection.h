@@ -68,6 +68,8 @@ class Connection final : public httplib::Stream {
   void allow(std::size_t count);
   [[nodiscard]] bool exhausted() const { return exhausted_; }
   [[nodiscard]] bool timed_out() const { return timed_out_; }
+  /// A reply could not be sent whole: nobody could say what belongs to the next one.
+  [[nodiscard]] bool broken() const { return broken_; }
 
   /// Reads and forgets until the client stops sending, at most until the deadline: a reply that was sent before the
   /// request was read to its end would be lost in a reset otherwise.
@@ -103,6 +105,7 @@ class Connection final : public httplib::Stream {
   const Limits& limits_;
   service::Client client_;
   std::optional<TlsSession> tls_;
+  bool broken_ = false;
   bool tls_broken_ = false;  ///< nothing may be asked of it any more, not even to say good-bye
   std::atomic<Phase> phase_{Phase::idle};
   std::atomic<Clock::rep> since_;

@@ -95,7 +95,7 @@ void Exchange::serve(Connection& connection, const std::atomic<bool>& stopping) 
       connection.enter(Connection::Phase::closing, limits_.linger_timeout);
       connection.drain();
     }
-    if (!sound || closed || last || current.unread) return;
+    if (!sound || closed || last || current.unread || connection.broken()) return;
     connection.enter(Connection::Phase::idle, limits_.idle_timeout);
   }
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <new>
 
 #include "api/conditional.h"
 #include "api/documents.h"
@@ -174,6 +175,11 @@ HttpResponse Restconf::handle(const HttpRequest& request) const {
                   loggable(reply.error().error.message));
       }
     }
+  } catch (const std::bad_alloc&) {
+    refusal = "polycubed has no memory for this request: nothing was changed";
+    log::error("{} {}: {}", loggable(request.method), loggable(request.target), refusal);
+    const Failure failure(Error{ErrorCode::system, refusal, {}, {}});
+    response = error_response(failure, reading, json_type, nullptr);
   } catch (const std::exception& exception) {
     log::error("{} {}: {}", loggable(request.method), loggable(request.target), exception.what());
     refusal = exception.what();
