@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 namespace polycube::bpf {
 
@@ -72,29 +73,36 @@ Result<> Link::replace(const Program& program) const {
 namespace {
 
 // The index is where tcx has its own; the kernel clears both when the device goes.
-bpf_link_info info_of(const Link& link) {
+std::optional<bpf_link_info> info_of(const Link& link) {
   bpf_link_info info{};
   __u32 size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(link.fd(), &info, &size) < 0) info = {};
+  if (bpf_obj_get_info_by_fd(link.fd(), &info, &size) < 0) return std::nullopt;
   return info;
 }
 
 }  // namespace
 
-bool Link::attached() const { return device() != 0; }
+// A kernel that cannot tell just now has not detached it.
+bool Link::attached() const {
+  const auto info = info_of(*this);
+  return info ? info->xdp.ifindex != 0 : static_cast<bool>(*this);
+}
 
-int Link::device() const { return static_cast<int>(info_of(*this).xdp.ifindex); }
+int Link::device() const {
+  const auto info = info_of(*this);
+  return info ? static_cast<int>(info->xdp.ifindex) : 0;
+}
 
 bool Link::is_at(int device, AttachPoint point) const {
-  const bpf_link_info info = info_of(*this);
-  if (static_cast<int>(info.xdp.ifindex) != device) return false;
+  const auto info = info_of(*this);
+  if (!info || static_cast<int>(info->xdp.ifindex) != device) return false;
   if (point == AttachPoint::tcx_ingress || point == AttachPoint::tcx_egress) {
     const auto ids = attached_programs(device, point);
-    return ids && std::find(ids->begin(), ids->end(), info.prog_id) != ids->end();
+    return ids && std::find(ids->begin(), ids->end(), info->prog_id) != ids->end();
   }
   __u32 id = 0;
   const auto flags = static_cast<int>(point_of(point).flags);
-  return bpf_xdp_query_id(device, flags, &id) == 0 && id == info.prog_id;
+  return bpf_xdp_query_id(device, flags, &id) == 0 && id == info->prog_id;
 }
 
 Result<std::vector<std::uint32_t>> attached_programs(int device, AttachPoint point) {

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -214,9 +216,13 @@ Result<MappedMemory> MappedMemory::of(const Map& map) {
   return memory;
 }
 
-Result<> wait_for_running_programs() {
-  // The kernel promises that a write to a map of maps returns only when no program uses the old inner map any more.
-  static const Result<std::pair<Map, Map>> maps = []() -> Result<std::pair<Map, Map>> {
+namespace {
+
+struct GracePeriod {
+  Map outer;
+  Map inner;
+
+  static Result<GracePeriod> create() {
     MapInfo inner_info{
         .name = "pcn_inner", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
     PCN_ASSIGN(Map inner, Map::create(inner_info));
@@ -225,10 +231,23 @@ Result<> wait_for_running_programs() {
     if (fd < 0) return fail_errno(-fd, "cannot create the map that grace periods are waited for with");
     MapInfo outer_info{
         .name = "pcn_grace", .type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .key_size = 4, .value_size = 4, .max_entries = 1};
-    return std::pair(Map(Fd(fd), outer_info), std::move(inner));
-  }();
-  if (!maps) return tl::unexpected<Error>(maps.error());
-  return maps->first.set(0, maps->second.fd());
+    return GracePeriod{Map(Fd(fd), outer_info), std::move(inner)};
+  }
+};
+
+}  // namespace
+
+Result<> wait_for_running_programs() {
+  // The kernel promises that a write to a map of maps returns only when no program uses the old inner map any more.
+  static std::mutex mutex;
+  static std::optional<GracePeriod> maps;  // once made it stays
+  {
+    const std::lock_guard lock(mutex);
+    if (!maps) {
+      PCN_ASSIGN(maps, GracePeriod::create());
+    }
+  }
+  return maps->outer.set(0, maps->inner.fd());
 }
 
 }  // namespace polycube::bpf

@@ -171,6 +171,7 @@ Result<ObjectPointer> open(const std::filesystem::path& path, const Bytes& image
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
   bpf_object* object = bpf_object__open_mem(image.data(), image.size(), &options);
   if (object == nullptr) {
+    if (errno == ENOMEM) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
     char reason[128];
     libbpf_strerror(errno, reason, sizeof(reason));
     return fail(ErrorCode::invalid_value, "{} is not a usable BPF object, it may be damaged: {}", path.string(),
@@ -221,6 +222,12 @@ Result<std::optional<Program>> load_variant(bpf_object* object, const Folding& f
   // Callbacks need function information that libbpf keeps to itself.
   if (fd < 0) return std::nullopt;
   return Program(Fd(fd));
+}
+
+// libbpf goes on without types when the kernel has no memory for them. A table without could not be told from those that
+// are declared otherwise by the next daemon, which would then begin with an empty one.
+bool lost_types(const MapInfo& made, const MapInfo& declared) {
+  return declared.btf_value_type != 0 && made.btf_value_type == 0 && Map(Fd(), declared).has_elements();
 }
 
 }  // namespace
@@ -327,6 +334,7 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
                    verifier_log.get()};
     return tl::unexpected<Error>(std::move(rejected));
   }
+  const bool types_taken = bpf_object__btf_fd(object.get()) >= 0;
   LoadedObject loaded;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
@@ -336,6 +344,10 @@ Result<LoadedObject> ObjectFile::load(const LoadOptions& options) const {
     // Sections are known by what the source calls them: ".data", ".bss".
     const std::string key = is_internal(map) ? name.substr(name[0] == '.' ? 0 : name.rfind('.')) : name;
     MapInfo info = info_of(map);
+    const auto declared = maps_.find(key);
+    if (!types_taken || (declared != maps_.end() && lost_types(info, declared->second)))
+      return fail(ErrorCode::system, "the kernel did not take the types of table {} of {}: it may be short of memory",
+                  key, path_.string());
     info.name = key;
     loaded.maps.emplace(key, Map(std::move(fd), std::move(info)));
   }

@@ -26,11 +26,12 @@ Result<Fd> open_pinned(const std::filesystem::path& path) {
   return fd;
 }
 
-bool is_link(const Fd& fd) {
+// `kind`: map, prog or link; the kernel would describe one as another.
+bool is_a(const char* kind, const Fd& fd) {
   char target[64] = {};
   const std::string own = fmt::format("/proc/self/fd/{}", fd.get());
   // "anon_inode:bpf-link" or, with another kernel, "anon_inode:bpf_link"
-  return readlink(own.c_str(), target, sizeof(target) - 1) > 0 && std::strstr(target, "link") != nullptr;
+  return readlink(own.c_str(), target, sizeof(target) - 1) > 0 && std::strstr(target, kind) != nullptr;
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ Result<KnownMap> open_pinned_map(const std::filesystem::path& path) {
   PCN_ASSIGN(Fd fd, open_pinned(path));
   bpf_map_info found{};
   __u32 size = sizeof(found);
-  if (is_link(fd) || bpf_obj_get_info_by_fd(fd.get(), &found, &size) < 0 || found.type == BPF_MAP_TYPE_UNSPEC)
+  if (!is_a("map", fd) || bpf_obj_get_info_by_fd(fd.get(), &found, &size) < 0 || found.type == BPF_MAP_TYPE_UNSPEC)
     return fail(ErrorCode::invalid_value, "{} is not a map", path.string());
   MapInfo info{.name = found.name,
                .type = found.type,
@@ -79,7 +80,7 @@ Result<KnownMap> open_pinned_map(const std::filesystem::path& path) {
 
 Result<Link> open_pinned_link(const std::filesystem::path& path) {
   PCN_ASSIGN(Fd fd, open_pinned(path));
-  if (!is_link(fd)) return fail(ErrorCode::invalid_value, "{} is not a link", path.string());
+  if (!is_a("link", fd)) return fail(ErrorCode::invalid_value, "{} is not a link", path.string());
   return Link(std::move(fd));
 }
 
