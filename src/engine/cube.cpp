@@ -88,7 +88,7 @@ Result<> Cube::set_slots(const CubePrograms& programs) const {
 
 Result<CubePrograms> Cube::install(CubePrograms programs) {
   if (auto done = set_slots(programs); !done) {
-    if (programs_.master.ingress) (void)set_slots(programs_);
+    (void)put_slots_back();
     return tl::unexpected<Error>(done.error());
   }
   std::swap(programs_, programs);

@@ -138,6 +138,8 @@ class Cube {
   [[nodiscard]] Result<CubePrograms> load(const CubeConstants& constants, const EntryObjects& entry_objects);
 
   /// Puts programs into the slots; returns those that were there.
+  /// After an install() that failed: packets meet the programs before, as far as they did not all the time.
+  [[nodiscard]] Result<> put_slots_back() const { return programs_.master.ingress ? set_slots(programs_) : Result<>(); }
   [[nodiscard]] Result<CubePrograms> install(CubePrograms programs);
 
   /// Its programs go, and what still comes to its slots is dropped. Only to be destroyed from then on.

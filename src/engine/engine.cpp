@@ -65,14 +65,21 @@ const Cube* Engine::cube(const std::string& name) const {
   return found == cubes_.end() ? nullptr : found->second.get();
 }
 
+std::vector<topology::Gate> Engine::detached_gates() const {
+  std::vector<topology::Gate> gates;
+  for (const auto& [gate, entry] : roots_)
+    if (!entry.root.attached()) gates.push_back(gate);
+  return gates;
+}
+
 bool Engine::has_lost_device() const {
   return std::any_of(roots_.begin(), roots_.end(), [](const auto& entry) { return !entry.second.root.attached(); });
 }
 
 Result<SlowPath::Subscription> Engine::subscribe(const std::string& cube, SlowPath::Handler handler,
                                                  SlowPath::Gate gate) {
-  auto found = cubes_.find(cube);
-  const bpf::Map* ring = found == cubes_.end() ? nullptr : found->second->controller_ring();
+  const Cube* found = this->cube(cube);
+  const bpf::Map* ring = found == nullptr ? nullptr : found->controller_ring();
   if (ring == nullptr) return fail(ErrorCode::data_missing, "cube {} has no slow path", cube);
   return slow_path_->subscribe(*ring, std::move(handler), std::move(gate));
 }
@@ -141,7 +148,10 @@ Result<> Engine::apply(const Transaction& transaction) {
 }
 
 Result<> Engine::carry_out(const Transaction& transaction) {
-  Staged staged;
+  Staged staged([this](const Error& failed) {
+    constexpr std::size_t enough = 20;
+    if (not_taken_back_.size() < enough) not_taken_back_.push_back(failed.message);
+  });
   {
     const std::lock_guard lock(programs_mutex_);
     staged.masters_replaced = masters_replaced_;

@@ -78,6 +78,9 @@ class Engine {
   [[nodiscard]] Result<> settle();
 
   [[nodiscard]] Result<> apply(const Transaction& transaction);
+  /// What transactions that failed could not take back, so that the data path is not what it should be. Only a daemon that
+  /// begins builds all of it anew.
+  [[nodiscard]] const std::vector<std::string>& not_taken_back() const { return not_taken_back_; }
 
   /// Packets are followed from now on, or no longer; no packet is lost. `same`: a transaction that changes nothing.
   [[nodiscard]] Result<> trace(bool on, const Transaction& same);
@@ -91,6 +94,14 @@ class Engine {
   /// Whether a device to which something is attached has gone. Another may have its name and index by now, and is attached
   /// to by the next apply().
   [[nodiscard]] bool has_lost_device() const;
+  /// Where packets do not enter any more: the device has gone, or somebody detached the program.
+  [[nodiscard]] std::vector<topology::Gate> detached_gates() const;
+
+  /// What outlives the daemon and is not where it was pinned; restore_pins() pins it again. Safe from every thread.
+  [[nodiscard]] std::vector<std::filesystem::path> missing_pins() const {
+    return pins_ ? pins_->missing() : std::vector<std::filesystem::path>();
+  }
+  [[nodiscard]] Result<> restore_pins() const { return pins_ ? pins_->restore() : Result<>(); }
 
   /// Whether the engine made this device for itself.
   [[nodiscard]] bool owns(int device) const;
@@ -190,6 +201,7 @@ class Engine {
     std::vector<std::unique_ptr<Cube>> cubes;
   };
   Retired retired_;
+  std::vector<std::string> not_taken_back_;
 };
 
 }  // namespace polycube::engine

@@ -103,9 +103,7 @@ Engine::WireChange Engine::wire_change(const std::string& name, const Staged& st
 Result<CubePrograms> Engine::put_in_place(Cube& cube, CubePrograms programs) const {
   const std::lock_guard lock(programs_mutex_);
   if (programs.version != cube.version()) {
-    auto again = cube.load(programs.constants, entry_objects(cube));
-    if (!again) return fail_with(again.error(), fmt::format("cube {}", cube.name()));
-    programs = std::move(*again);
+    PCN_ASSIGN(programs, cube.load(programs.constants, entry_objects(cube)));
   }
   return cube.install(std::move(programs));
 }
@@ -113,11 +111,21 @@ Result<CubePrograms> Engine::put_in_place(Cube& cube, CubePrograms programs) con
 Result<> Engine::install(const std::string& name, Staged& staged) {
   auto& programs = staged.loads.at(name).programs;
   Cube& cube = *find(name, staged);
-  PCN_ASSIGN(CubePrograms old, put_in_place(cube, std::move(programs)));
-  if (staged.created.contains(name)) return {};
-  staged.undo.add([this, &cube, previous = std::make_shared<CubePrograms>(std::move(old))] {
-    if (auto done = put_in_place(cube, std::move(*previous)); !done)
-      log::error("programs cannot go back to what they were: {}", done.error().message);
+  auto old = put_in_place(cube, std::move(programs));
+  const bool created = staged.created.contains(name);
+  if (!old) {
+    // Some of its slots may have other programs by now.
+    if (!created)
+      staged.undo.add([this, &cube] {
+        const std::lock_guard lock(programs_mutex_);
+        return cube.put_slots_back();
+      });
+    return fail_with(old.error(), fmt::format("cube {}", name));
+  }
+  if (created) return {};
+  staged.undo.add([this, &cube, previous = std::make_shared<CubePrograms>(std::move(*old))]() -> Result<> {
+    auto done = put_in_place(cube, std::move(*previous));
+    return done ? Result<>() : Result<>(fail_with(done.error(), fmt::format("programs of cube {}", cube.name())));
   });
   return {};
 }
@@ -142,7 +150,11 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   // Runs last when the transaction is taken back: by then the cubes have their old programs.
   staged.undo.add([this] {
     const std::lock_guard lock(programs_mutex_);
-    for (auto& [key, entry] : roots_) (void)lead(entry.root, *cubes_.at(entry.cube), entry.where);
+    Result<> all;
+    for (auto& [gate, entry] : roots_)
+      if (auto done = lead(entry.root, *cubes_.at(entry.cube), entry.where); !done)
+        all = fail_with(done.error(), fmt::format("where packets of interface {} enter", gate.device));
+    return all;
   });
   PCN_TRY(start_counting(transaction, staged));
   PCN_TRY(forget_reused_indexes(transaction, staged));
@@ -245,13 +257,14 @@ void Engine::part_retired_cubes() {
 
 void Engine::release_retired() {
   if (retired_.slots.empty() && retired_.roots.empty() && retired_.cubes.empty()) return;
-  if (auto waited = bpf::wait_for_running_programs()) {
+  if (auto waited = try_twice(bpf::wait_for_running_programs)) {
     retired_.slots.clear();
     retired_.roots.clear();
     part_retired_cubes();
     retired_.cubes.clear();
   } else {
-    log::error("cannot wait for running programs, what they may still use is kept: {}", waited.error().message);
+    log::error("cannot wait for running programs, what they may still use is kept until the next change: {}",
+               waited.error().message);
   }
 }
 

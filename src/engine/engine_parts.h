@@ -22,6 +22,7 @@ struct Engine::Platform {
 };
 
 struct Engine::Staged {
+  explicit Staged(Undo::Failed failed) : undo(std::move(failed)) {}
   std::map<std::string, std::unique_ptr<Cube>> created;
   struct Load {
     CubeConstants constants;

@@ -200,7 +200,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     if (!created && constants == running.constants()) continue;
     staged.loads.emplace(name, Staged::Load{std::move(constants), {}});
     if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
-    if (created) PCN_TRY(follow_log(running));
+    if (created)
+      if (auto done = follow_log(running); !done) return fail_with(done.error(), fmt::format("cube {}", name));
     if (attached_ && created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
       PCN_TRY(device->put_into(*running.injector_map()));
@@ -213,7 +214,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     const PortNames ports = port_names(transaction.after.cubes.at(name));
     for (const TableChange& change : changes) {
       PCN_ASSIGN(TableAccess table, staged.created.at(name)->table(*change.binding));
-      PCN_TRY(table.apply(change.changes, ports, ports, nullptr));
+      if (auto done = table.apply(change.changes, ports, ports, nullptr); !done)
+        return fail_with(done.error(), fmt::format("cube {}", name));
     }
   }
   return {};
@@ -267,10 +269,10 @@ void Engine::make_way(const Transaction& transaction, const Gate& gate, Staged& 
   if (gate.hook == Hook::tc || entry == roots_.end() || transaction.wiring.gates.contains(other)) return;
   entry->second.root.detach();
   staged.undo.add([this, &staged, gate, &old = entry->second.root, other,
-                   name = device_name(transaction.devices, gate.device)] {
+                   name = device_name(transaction.devices, gate.device)]() -> Result<> {
     staged.roots.at(gate).detach();
-    if (auto again = old.attach(name, other, pins_.get()); !again)
-      log::error("cannot go back to {} on device {}: {}", topology::to_string(other.hook), name, again.error().message);
+    auto again = old.attach(name, other, pins_.get());
+    return again ? again : Result<>(fail_with(again.error(), fmt::format("{}", topology::to_string(other.hook))));
   });
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "engine/netlink.h"
+#include "engine/undo.h"
 
 #include <polycube/abi.h>
 
@@ -79,10 +80,9 @@ Result<bpf::Link> attach(const Injector::Entry& entry, int device, bpf::AttachPo
   return bpf::Link::attach(program->second, device, point, name);
 }
 
-void remove_device(int index) {
+Result<> remove_device(int index) {
   const auto socket = netlink::connect();
-  const auto done = socket ? netlink::remove(socket->get(), index) : tl::unexpected<Error>(socket.error());
-  if (!done) log::warn("cannot remove the injector device: {}", done.error().message);
+  return socket ? netlink::remove(socket->get(), index) : Result<>(tl::unexpected<Error>(socket.error()));
 }
 
 // A daemon that is restarted may have the process id of the one before, whose device is still there.
@@ -97,14 +97,26 @@ std::string free_name(const char* family, const char* end) {
 }  // namespace
 
 Injector::OwnDevice::~OwnDevice() {
-  if (index_ != 0 && (pins_ == nullptr || !pins_->leaving())) remove_device(index_);
+  if (index_ == 0 || (pins_ != nullptr && pins_->leaving())) return;
+  const auto done = try_twice([&] { return remove_device(index_); });
+  if (done) return;
+  log::warn("the injector device stays until polycubed begins again: {}", done.error().message);
+  for (Pin& pin : attachments_) std::move(pin).leave();  // by which the next daemon finds it
+}
+
+Result<> Injector::OwnDevice::pin(int link, const std::string& name) {
+  PCN_ASSIGN(Pin pinned, pins_->pin(link, name));
+  attachments_.push_back(std::move(pinned));
+  return {};
 }
 
 void Injector::remove(const bpf::Link& attached) {
   const int device = attached.device();
   const bool here =
       attached.is_at(device, bpf::AttachPoint::tcx_ingress) || attached.is_at(device, bpf::AttachPoint::xdp_generic);
-  if (device != 0 && here) remove_device(device);
+  if (device == 0 || !here) return;
+  if (auto done = remove_device(device); !done)
+    log::warn("cannot remove the injector device of a daemon before: {}", done.error().message);
 }
 
 Result<> Injector::in_namespace(const std::function<Result<>()>& work) const {
@@ -129,6 +141,11 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
       socket.get(),
       {.name = name, .far_name = sender_name, .far_namespace = injector.namespace_ ? injector.namespace_.get() : -1}));
   injector.receiver_ = OwnDevice(static_cast<int>(if_nametoindex(name.c_str())), pins);
+  if (injector.receiver() == 0) {
+    auto failed = fail_errno(errno, fmt::format("cannot find device {}", name));
+    (void)netlink::remove(socket.get(), name);
+    return failed;
+  }
   PCN_TRY(injector.in_namespace([&]() -> Result<> {
     PCN_ASSIGN(const netlink::Socket inner, netlink::connect());
     PCN_ASSIGN(injector.sender_, set_up(inner.get(), sender_name));
@@ -144,10 +161,8 @@ Result<Injector> Injector::create(Family family, const Entry& tc, const Entry* x
   }
   if (pins != nullptr) {
     const std::string pin = fmt::format("{}/{}", Pins::own_devices, short_name);
-    PCN_ASSIGN(injector.tc_pin_, pins->pin(injector.tc_.fd(), pin + "-tc"));
-    if (injector.xdp_) {
-      PCN_ASSIGN(injector.xdp_pin_, pins->pin(injector.xdp_.fd(), pin + "-xdp"));
-    }
+    PCN_TRY(injector.receiver_.pin(injector.tc_.fd(), pin + "-tc"));
+    if (injector.xdp_) PCN_TRY(injector.receiver_.pin(injector.xdp_.fd(), pin + "-xdp"));
   }
   return injector;
 }

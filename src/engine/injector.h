@@ -70,30 +70,33 @@ class Injector {
   class OwnDevice {
    public:
     OwnDevice() = default;
-    OwnDevice(int index, const Pins* pins) : index_(index), pins_(pins) {}
-    OwnDevice(OwnDevice&& other) noexcept : index_(std::exchange(other.index_, 0)), pins_(other.pins_) {}
+    OwnDevice(int index, Pins* pins) : index_(index), pins_(pins) {}
+    OwnDevice(OwnDevice&& other) noexcept
+        : index_(std::exchange(other.index_, 0)), pins_(other.pins_), attachments_(std::move(other.attachments_)) {}
     OwnDevice& operator=(OwnDevice&& other) noexcept {
       std::swap(index_, other.index_);
       std::swap(pins_, other.pins_);
+      std::swap(attachments_, other.attachments_);
       return *this;
     }
     ~OwnDevice();
     [[nodiscard]] int index() const { return index_; }
+    /// Pins a link of it, so that it is found by the next daemon.
+    [[nodiscard]] Result<> pin(int link, const std::string& name);
 
    private:
     int index_ = 0;
-    const Pins* pins_ = nullptr;
+    Pins* pins_ = nullptr;
+    std::vector<Pin> attachments_;
   };
 
   Family family_ = Family::tc;
   Fd namespace_;  ///< of the sending end; none: the daemon's
   Fd socket_;     ///< packet socket on the sending end
   int sender_ = 0;
-  OwnDevice receiver_;
   bpf::Link tc_;
   bpf::Link xdp_;
-  Pin tc_pin_;
-  Pin xdp_pin_;
+  OwnDevice receiver_;  // its pins go before what they hold
 };
 
 }  // namespace polycube::engine

@@ -32,8 +32,12 @@ Result<> add_veth(nl_sock* socket, const Veth& veth) {
   Link far(rtnl_link_veth_get_peer(pair.get()));
   rtnl_link_set_name(far.get(), veth.far_name.c_str());
   if (veth.far_namespace >= 0) rtnl_link_set_ns_fd(far.get(), veth.far_namespace);
-  if (int code = rtnl_link_add(socket, pair.get(), NLM_F_CREATE | NLM_F_EXCL); code < 0)
+  if (int code = rtnl_link_add(socket, pair.get(), NLM_F_CREATE | NLM_F_EXCL); code < 0) {
+    // It may be there, when only the answer was lost.
+    if (code != -NLE_EXIST)
+      if (const auto other = connect()) (void)remove(other->get(), veth.name);
     return error(code, fmt::format("cannot create the veth pair {}, {}", veth.name, veth.far_name));
+  }
   return {};
 }
 
@@ -53,6 +57,14 @@ Result<int> bring_up(nl_sock* socket, const std::string& device, unsigned mtu) {
 Result<> remove(nl_sock* socket, int device) {
   const Link link(rtnl_link_alloc());
   rtnl_link_set_ifindex(link.get(), device);
+  if (int code = rtnl_link_delete(socket, link.get()); code < 0)
+    return error(code, fmt::format("cannot remove device {}", device));
+  return {};
+}
+
+Result<> remove(nl_sock* socket, const std::string& device) {
+  const Link link(rtnl_link_alloc());
+  rtnl_link_set_name(link.get(), device.c_str());
   if (int code = rtnl_link_delete(socket, link.get()); code < 0)
     return error(code, fmt::format("cannot remove device {}", device));
   return {};

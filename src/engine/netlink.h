@@ -42,6 +42,7 @@ struct Veth {
 [[nodiscard]] Result<int> bring_up(nl_sock* socket, const std::string& device, unsigned mtu = 0);
 
 [[nodiscard]] Result<> remove(nl_sock* socket, int device);
+[[nodiscard]] Result<> remove(nl_sock* socket, const std::string& device);
 
 /// Switches generic receive offload on. A veth takes frames that native XDP sends to its other end only while it polls,
 /// which this makes it do.

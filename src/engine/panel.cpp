@@ -4,6 +4,9 @@
 #include <linux/bpf.h>
 #include <polycube/abi.h>
 
+#include "base/log.h"
+#include "engine/undo.h"
+
 namespace polycube::engine {
 
 Result<std::unique_ptr<Panel>> Panel::create(Family family, Pins* pins, std::map<std::string, int> others) {
@@ -44,9 +47,11 @@ Result<PanelSlot> PanelSlot::allocate(Panel& panel) {
 
 PanelSlot::~PanelSlot() {
   if (panel_ == nullptr || panel_->leaving()) return;
-  // Deleting what is in range cannot fail for another reason than being absent.
-  (void)panel_->programs_.erase(number_);
-  if (panel_->devices_.fd() >= 0) (void)panel_->devices_.erase(number_);
+  for (const bpf::Map* map : {&panel_->programs_, &panel_->devices_}) {
+    if (map->fd() < 0) continue;
+    if (auto done = try_twice([&] { return map->erase(number_); }); !done)
+      log::error("slot {} keeps what is in it until it is used again: {}", number_, done.error().message);
+  }
   panel_->free_.push_back(number_);
 }
 

@@ -42,8 +42,8 @@ class Panel {
   Panel() = default;
   [[nodiscard]] bool leaving() const { return pins_ != nullptr && pins_->leaving(); }
   Pins* pins_ = nullptr;
-  Pin pin_;
   bpf::Map programs_;
+  Pin pin_;
   bpf::Map scratch_;  ///< XDP only
   std::map<std::string, int> others_;
   bpf::Map devices_;                ///< XDP only: the devices that packets are sent to, by slot

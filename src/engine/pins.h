@@ -5,20 +5,25 @@
 /// link lead to them; what it did not take over goes when it is done (settle()). So there is one way to build, whatever
 /// state the daemon before was in when it ended, and packets meet the old programs or the new ones.
 /// Invariants: one daemon has the folder at a time. Each pin has a path of its own, NAME~NUMBER, with a higher number than all
-/// before; of two with one name the later counts. What is pinned by a daemon goes with its owner, unless leave() was called.
+/// before; of two with one name the later counts. What is pinned by a daemon goes with its owner, unless leave() was called,
+/// and what cannot be removed then is tried again. restore() makes good what somebody else did to the folder.
 /// Threading: safe from every thread.
 #pragma once
+
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/fd.h"
 #include "bpf/pin.h"
@@ -38,6 +43,8 @@ class Pin {
     return *this;
   }
   ~Pin();
+  /// It stays, for the next daemon.
+  void leave() &&;
 
  private:
   friend class Pins;
@@ -57,7 +64,7 @@ class Pins {
   Pins(const Pins&) = delete;
   Pins& operator=(const Pins&) = delete;
 
-  /// `name`: words with '/' between them.
+  /// `name`: words with '/' between them. `fd` stays open as long as the Pin lives.
   [[nodiscard]] Result<Pin> pin(int fd, const std::string& name);
 
   /// What a daemon before left by this name. Nothing after settle(), nor what cannot be opened, which is logged.
@@ -72,6 +79,11 @@ class Pins {
   /// Folder of links to all other devices.
   static constexpr const char* links = "links";
 
+  /// What is not where it was pinned: somebody removed or replaced it.
+  [[nodiscard]] std::vector<std::filesystem::path> missing() const;
+  /// Pins what is missing again. Errors: as open(), and what is in the way.
+  [[nodiscard]] Result<> restore();
+
   /// From now on nothing is unpinned.
   void leave() { leaving_ = true; }
   [[nodiscard]] bool leaving() const { return leaving_; }
@@ -79,7 +91,14 @@ class Pins {
  private:
   friend class Pin;
   explicit Pins(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] Result<> lock_folder();
   void unpin(const std::filesystem::path& path);
+  void forget(const std::filesystem::path& path);
+  // All of these are called with the mutex held.
+  [[nodiscard]] Result<::ino_t> put(int fd, const std::filesystem::path& path) const;
+  void remove(const std::filesystem::path& path);
+  void remove_stuck();
+  void remove_empty_folders(std::filesystem::path folder);
   [[nodiscard]] std::optional<std::filesystem::path> latest(const std::string& name) const;
   [[nodiscard]] std::set<std::filesystem::path> leftovers() const;
 
@@ -89,7 +108,16 @@ class Pins {
   mutable std::mutex mutex_;  ///< guards the rest
   std::uint64_t next_ = 1;
   bool settled_ = false;
+<<<<<<< HEAD
   std::set<std::string> own_;
+=======
+  struct Held {
+    int fd;
+    ::ino_t inode;
+  };
+  std::map<std::filesystem::path, Held> own_;
+  std::set<std::filesystem::path> stuck_;  ///< could not be removed
+>>>>>>> aabb2ab (engine, service: what a failed system call leaves behind is taken away, mended, or said)
 };
 
 }  // namespace polycube::engine

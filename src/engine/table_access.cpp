@@ -29,10 +29,9 @@ std::uint64_t monotonic_now() {
 /// Recorded first, it is the last that is done when everything is taken back.
 void TableAccess::publish_again(Undo* undo) const {
   if (undo != nullptr && rule_set != nullptr)
-    undo->add([rules = rule_set, &map = map] {
-      if (auto done = rules->publish_all(); !done)
-        log::error("packets still see the rules of a request that was taken back, until table {} changes again: {}",
-                   map.info().name, done.error().message);
+    undo->add([rules = rule_set, &map = map]() -> Result<> {
+      auto done = rules->publish_all();
+      return done ? done : Result<>(fail_with(done.error(), fmt::format("the rules in table {}", map.info().name)));
     });
 }
 
@@ -41,9 +40,9 @@ Result<> TableAccess::remember(std::span<const std::byte> key, Undo& undo) const
   auto value = map.lookup(key);
   if (!value && value.error().code != ErrorCode::data_missing) return tl::unexpected<Error>(value.error());
   if (value) {
-    undo.add([&map = map, saved_key, saved = std::move(*value)] { (void)map.update(saved_key, saved); });
+    undo.add([&map = map, saved_key, saved = std::move(*value)] { return map.update(saved_key, saved); });
   } else {
-    undo.add([&map = map, saved_key] { (void)map.remove(saved_key); });
+    undo.add([&map = map, saved_key] { return map.remove(saved_key); });
   }
   return {};
 }

@@ -107,12 +107,13 @@ void ControlPlane::join(engine::Engine& engine) {
       CubeHost::Running{engine.cube(host_->name()), outlet ? std::optional(*outlet) : std::nullopt, *programs});
 }
 
-Result<> ControlPlane::start(engine::Engine& engine) {
+void ControlPlane::start(engine::Engine& engine) {
   join(engine);
-  {
-    const std::lock_guard turn(turn_->mutex);
-    turn_->stage = Turn::Stage::running;
-  }
+  const std::lock_guard turn(turn_->mutex);
+  turn_->stage = Turn::Stage::running;
+}
+
+Result<> ControlPlane::subscribe(engine::Engine& engine) {
   const auto gate = [this] { return this->gate(); };
   PCN_ASSIGN(records_, engine.subscribe_records(
                            host_->name(), [this](const auto& ring, auto record) { deliver(ring, record); }, gate));
@@ -126,6 +127,10 @@ Result<> ControlPlane::start(engine::Engine& engine) {
 void ControlPlane::stop() {
   packets_ = {};
   records_.clear();
+  pause();
+}
+
+void ControlPlane::pause() {
   {
     const std::lock_guard turn(turn_->mutex);
     turn_->stage = Turn::Stage::waiting;
@@ -136,7 +141,9 @@ void ControlPlane::stop() {
 // For the slow path's thread: the turn, unless a function runs, perhaps a long one, or what came before is still waiting.
 std::unique_lock<std::recursive_mutex> ControlPlane::gate() const {
   if (paced_ != nullptr && !paced_->keeps_up()) return {};
-  return std::unique_lock(turn_->mutex, std::try_to_lock);
+  std::unique_lock turn(turn_->mutex, std::try_to_lock);
+  if (turn && turn_->stage != Turn::Stage::running) return {};
+  return turn;
 }
 
 void ControlPlane::deliver(const std::string& ring, std::span<const std::byte> record) {

@@ -51,9 +51,14 @@ class ControlPlane {
 
   /// Gives it the tables of its cube and the way out of its ports.
   void join(engine::Engine& engine);
-  /// Begins to deliver timers, and packets and records if the cube's fast path sends any. Errors: system.
-  [[nodiscard]] Result<> start(engine::Engine& engine);
-  /// Delivers and sends no more, nor gives access to tables; returns when the cube's function that is running has ended.
+  /// Gets ready to deliver packets and records if the cube's fast path sends any; they wait for start(). Errors: system.
+  [[nodiscard]] Result<> subscribe(engine::Engine& engine);
+  /// Begins to deliver timers, and what it has subscribed to.
+  void start(engine::Engine& engine);
+  /// Delivers and sends no more, nor gives access to tables, until start(); returns when the cube's function that is running
+  /// has ended.
+  void pause();
+  /// The same for good: there is nothing to wait for any more.
   void stop();
 
  private:

@@ -53,8 +53,8 @@ void ControlPlanes::Step::begin() {
   for (const std::string& cube : deleted_) {
     ControlPlane* plane = planes_.find(cube);
     if (plane == nullptr) continue;
-    plane->stop();
-    stopped_.push_back(plane);
+    plane->pause();
+    paused_.push_back(plane);
   }
 }
 
@@ -64,6 +64,7 @@ Result<> ControlPlanes::Step::commit(const Surroundings& after, engine::Undo& un
     if (part.is_new) {
       plane->join(engine_);
       undo.add([plane] { plane->stop(); });  // before its cube goes away again
+      if (auto done = plane->subscribe(engine_); !done) return error_of(part.cube, std::move(done).error());
     }
     const std::string& cube = part.cube.name;
     CubeView before = plane->show(view_of(cube, after));
@@ -71,31 +72,27 @@ Result<> ControlPlanes::Step::commit(const Surroundings& after, engine::Undo& un
     auto done = plane->commit(part.changes);
     if (!done) return error_of(part.cube, std::move(done).error());
     if (part.is_new) continue;
-    undo.add_final([plane, &part, programs = std::move(*done)] {
-      if (auto done = plane->commit(model::reversed(part.changes)); !done) {
-        log::error("cube {} cannot take back a change: {}", part.cube.name, done.error().message);
-        plane->take_back(programs);
-      }
+    undo.add_final([plane, &part, programs = std::move(*done)]() -> Result<> {
+      auto back = plane->commit(model::reversed(part.changes));
+      if (back) return {};
+      plane->take_back(programs);
+      return fail_with(back.error(), fmt::format("cube {}", part.cube.name));
     });
   }
   return {};
 }
 
 void ControlPlanes::Step::finish(const Surroundings& now) {
-  stopped_.clear();
+  paused_.clear();
   for (const std::string& cube : deleted_) planes_.planes_.erase(cube);
   planes_.planes_.merge(created_);
   planes_.follow(now);
-  for (const Part& part : parts_) {
-    if (!part.is_new) continue;
-    if (auto started = part.plane->start(engine_); !started)
-      log::error("cube {} has no slow path: {}", part.cube.name, started.error().message);
-  }
+  for (const Part& part : parts_)
+    if (part.is_new) part.plane->start(engine_);
 }
 
 ControlPlanes::Step::~Step() {
-  for (ControlPlane* plane : stopped_)
-    if (auto again = plane->start(engine_); !again) log::error("slow path: {}", again.error().message);
+  for (ControlPlane* plane : paused_) plane->start(engine_);
 }
 
 Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cubes, ControlSource& source,
@@ -115,6 +112,7 @@ Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cu
     const control::Changes changes = model::flat_changes(nullptr, tree.get());
     if (auto refused = plane.prepare(changes); !refused) return error_of(id, std::move(refused).error());
     if (auto done = plane.commit(changes); !done) return error_of(id, std::move(done).error());
+    if (auto done = plane.subscribe(engine); !done) return error_of(id, std::move(done).error());
   }
   undo.keep();
   for (const auto& [name, plane] : fresh) plane->drop_inherited_programs();
@@ -124,9 +122,7 @@ Result<> ControlPlanes::renew(const std::map<model::CubeId, model::CubeTree>& cu
     known = std::move(plane);  // the one before ends: a cube's ring has one reader
   }
   follow(now);
-  for (const auto& [id, tree] : cubes)
-    if (auto started = planes_.at(id.name)->start(engine); !started)
-      log::error("cube {} has no slow path: {}", id.name, started.error().message);
+  for (const auto& [id, tree] : cubes) planes_.at(id.name)->start(engine);
   return {};
 }
 

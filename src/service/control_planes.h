@@ -47,7 +47,7 @@ class ControlPlanes {
     std::vector<Part> parts_;
     std::map<std::string, std::unique_ptr<ControlPlane>> created_;
     std::vector<std::string> deleted_;
-    std::vector<ControlPlane*> stopped_;  ///< by begin()
+    std::vector<ControlPlane*> paused_;  ///< by begin()
   };
 
   /// Makes those of new cubes and asks all that are concerned. Errors: theirs, with the api-path of the node at fault.

@@ -272,8 +272,10 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   if (store_ && !restoring) transaction.intend = [&](const auto& elements) { return store_->intend(elements); };
   transaction.interrupted = settings.interrupted;
   control.begin();
+  const std::size_t remains = engine_->not_taken_back().size();
   if (auto done = engine_->apply(transaction); !done) {
     if (!restoring) commits_.failed++;
+    explain_remains(remains, done);
     if (store_ && !restoring && !transaction.tables.empty()) store_->forget_intent();
     (void)devices_->refresh();  // one that was made meanwhile is gone again
     return done;
@@ -297,6 +299,17 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
               : !change.after  ? "deleted"
                                : "changed");
   return {};
+}
+
+// Says what of a transaction that failed could not be taken back.
+void LocalController::explain_remains(std::size_t known, Result<>& refused) {
+  const auto& remains = engine_->not_taken_back();
+  if (remains.size() <= known) return;
+  const std::string text =
+      fmt::format("{}", fmt::join(remains.begin() + static_cast<std::ptrdiff_t>(known), remains.end(), "; "));
+  refused.error().message += fmt::format(
+      "; and the data path could not be made again what it was: {}; restart polycubed, which builds it anew", text);
+  report(Fault::raised, "not-taken-back", "data path", text);
 }
 
 std::function<control::Leaves(const topology::PortName&)> LocalController::port_leaves(
@@ -522,9 +535,26 @@ void LocalController::run_sweeper(const std::stop_token& stop) {
     wakeup.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
     if (stop.stop_requested()) return;
     survive("removing old table entries", [&] { expire_entries(); });
-    if (++rounds % rounds_per_count == 0) survive("counting table entries", [&] { refresh_fills(); });
+    if (++rounds % rounds_per_count == 0) {
+      survive("counting table entries", [&] { refresh_fills(); });
+      survive("looking after what others did to the data path", [&] { mend(); });
+    }
     survive("ending a trace", [&] { end_abandoned_trace(); });
   }
+}
+
+// What others detached or unpinned is attached and pinned again.
+void LocalController::mend() {
+  auto restored = engine_->restore_pins();
+  const std::string failure = restored ? "" : restored.error().message;
+  if (failure != pin_failure_ && !failure.empty())
+    log::error("what outlives polycubed cannot be pinned again: {}", failure);
+  pin_failure_ = failure;
+  const bool detached = [&] {
+    const ReadLock lock(mutex_);
+    return engine_->has_lost_device();
+  }();
+  if (detached) follow_devices();
 }
 
 // Often enough that a table does not hold many stale entries, seldom enough that scanning it does not matter.

@@ -106,6 +106,7 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared) {
     return commit(candidate, cleared, Settings{});
   }
+  void explain_remains(std::size_t known, Result<>& refused);
   [[nodiscard]] Result<topology::Topology> topology_of(const model::Candidate& candidate,
                                                        const Settings& settings) const;
   [[nodiscard]] Result<topology::Devices> judge(const topology::Topology& after);
@@ -239,6 +240,7 @@ class LocalController : public Controller, public ServiceRegistry {
   void add_service_problems(std::vector<Problem>& problems) const;
   void add_port_problems(std::vector<Problem>& problems) const;
   void add_table_problems(std::vector<Problem>& problems) const;
+  void add_kernel_problems(std::vector<Problem>& problems) const;
   [[nodiscard]] Result<> add_status(model::DataTree& data, const Scope& scope) const;
   enum class Fault { raised, cleared };
   void report(Fault state, const std::string& kind, const std::string& subject, const std::string& message);
@@ -248,6 +250,7 @@ class LocalController : public Controller, public ServiceRegistry {
 
   void follow_devices();
   void expire_entries();
+  void mend();
   void run_sweeper(const std::stop_token& stop);
 
   ControllerOptions options_;
@@ -285,6 +288,8 @@ class LocalController : public Controller, public ServiceRegistry {
     std::string reason;
   };
   std::vector<Unrestored> unrestored_;
+  std::string save_failure_;  ///< why the last change could not be saved; empty: it was
+  std::string pin_failure_;   ///< of the sweeper alone
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   Events events_;
   std::optional<Commit> saved_commit_;                  ///< the transaction that is being carried out, once it is saved

@@ -41,7 +41,11 @@ Result<> LocalController::save(const model::Candidate& candidate, const topology
     for (control::Change& change : all_rules(*candidate.access->after)) changes.push_back(std::move(change));
   }
   commit.chains = chain_changes(topology_.chains, after.chains);
-  if (store_) PCN_TRY(store_->save(commit, after));
+  if (store_) {
+    const auto saved = store_->save(commit, after);
+    save_failure_ = saved ? "" : saved.error().message;
+    PCN_TRY(saved);
+  }
   saved_commit_ = std::move(commit);
   return {};
 }

@@ -93,7 +93,43 @@ std::vector<LocalController::Problem> LocalController::problems() const {
            fmt::format("remove the reason, then: ip link set {0} down; ip link set {0} up", device->first)});
   }
   add_table_problems(problems);
+  add_kernel_problems(problems);
+  if (store_) {
+    const auto place = store_->check_place();
+    const std::string& why = place ? save_failure_ : place.error().message;
+    if (!why.empty())
+      problems.push_back({"not-saved", "configuration", why,
+                          place ? "remove the reason and make a change" : "do so: what is changed now is refused"});
+  }
   return problems;
+}
+
+// What others did to programs and pins, and what a change that failed left behind.
+void LocalController::add_kernel_problems(std::vector<Problem>& problems) const {
+  const topology::Devices devices = devices_->current();
+  for (const topology::Gate& gate : engine_->detached_gates()) {
+    const auto device = std::find_if(devices.begin(), devices.end(),
+                                     [&](const auto& known) { return known.second.index == gate.device; });
+    if (device == devices.end()) continue;
+    const std::string point = fmt::format("{} {}", topology::to_string(gate.hook),
+                                          gate.direction == topology::Direction::egress ? "egress" : "ingress");
+    problems.push_back({"device-detached", fmt::format("{} {}", device->first, point),
+                        fmt::format("somebody detached the program from device {} ({}): its packets enter no cube",
+                                    device->first, point),
+                        "wait 10 s, and it is attached again"});
+  }
+  if (const auto missing = engine_->missing_pins(); !missing.empty())
+    problems.push_back(
+        {"pins-missing", options_.pin_dir.string(),
+         fmt::format("{} things that outlive polycubed are not where they were pinned, such as {}", missing.size(),
+                     missing.front().string()),
+         fmt::format("wait 10 s, and they are pinned again, if {} is in a BPF file system (mount -t bpf bpf {})",
+                     options_.pin_dir.string(), options_.pin_dir.parent_path().string())});
+  if (const auto& remains = engine_->not_taken_back(); !remains.empty())
+    problems.push_back(
+        {"not-taken-back", "data path",
+         fmt::format("a change that was refused could not be taken back wholly: {}", fmt::join(remains, "; ")),
+         "restart polycubed: it builds the data path anew, and packets are forwarded meanwhile"});
 }
 
 void LocalController::add_service_problems(std::vector<Problem>& problems) const {

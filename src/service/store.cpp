@@ -155,6 +155,16 @@ tl::unexpected<Error> Store::failure() const {
     case SQLITE_FULL:
       return fail(ErrorCode::system, "{} cannot be written, the disk is full: make room and try again", file);
     case SQLITE_READONLY: return fail(ErrorCode::system, "{} cannot be written, the file system is read-only", file);
+    case SQLITE_IOERR: {
+      int reason = 0;
+      sqlite3_file* log = nullptr;
+      if (sqlite3_file_control(database_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log != nullptr &&
+          log->pMethods != nullptr)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
+      if (reason == EROFS) return fail(ErrorCode::system, "{} cannot be written, the file system is read-only", file);
+      return fail(ErrorCode::system, "{}: {}{}{}", file, sqlite3_errmsg(database_), reason != 0 ? ": " : "",
+                  reason != 0 ? std::strerror(reason) : "");
+    }
     default: return fail(ErrorCode::system, "{}: {}", file, sqlite3_errmsg(database_));
   }
 }
@@ -214,7 +224,10 @@ Result<std::unique_ptr<Store>> Store::open(const fs::path& file) {
   auto store = try_open(file);
   if (store) {
     auto readable = (*store)->read();
-    if (readable) return store;
+    if (readable) {
+      (void)(*store)->check_place();  // notes where it is
+      return store;
+    }
     store = tl::unexpected<Error>(readable.error());
   }
   if (!means_unusable(store.error())) return fail_with(store.error(), "cannot open the saved configuration");
@@ -465,6 +478,7 @@ Result<> Store::save_commit(const Commit& commit) {
 }
 
 Result<> Store::save(const Commit& commit, const topology::Topology& after) {
+  if (auto lost = check_place(); !lost) return fail_with(lost.error(), "the change cannot be saved");
   const std::lock_guard lock(mutex_);
   const auto write = [&]() -> Result<> {
     PCN_TRY(run("BEGIN IMMEDIATE"));
@@ -490,7 +504,35 @@ Result<> Store::save(const Commit& commit, const topology::Topology& after) {
   auto done = write();
   if (done) return done;
   if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK");
+  bury();
   return fail_with(done.error(), "the change cannot be saved");
+}
+
+// A commit of which only the fsync() failed is whole in the log, where a daemon that begins after a crash would find it. So
+// something else that changes nothing is written in its place.
+void Store::bury() {
+  if (auto done = run(fmt::format("PRAGMA user_version={}", version)); !done)
+    log::error("should polycubed be killed before a change is saved, it may begin with one that was refused: {}",
+               done.error().message);
+}
+
+Result<> Store::check_place() {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& path : {file_, file_ + "-wal"}) {
+    struct stat there{};
+    const bool exists = stat(path.c_str(), &there) == 0;
+    if (!exists && errno != ENOENT && errno != ENOTDIR) continue;
+    const std::pair now(there.st_dev, there.st_ino);
+    if (const auto known = places_.find(path); known == places_.end()) {
+      if (exists) places_.emplace(path, now);
+    } else if (!exists || known->second != now) {
+      return fail(ErrorCode::system,
+                  "{} was removed or replaced while polycubed runs: keep the configuration (polycubectl save FILE), "
+                  "restart polycubed, and apply it (polycubectl apply FILE)",
+                  path);
+    }
+  }
+  return {};
 }
 
 }  // namespace polycube::service

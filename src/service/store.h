@@ -8,12 +8,15 @@
 /// Threading: safe from every thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -60,6 +63,8 @@ class Store {
   /// Makes a transaction durable, whole or not at all; `commit.number` is ignored. `after`: with the indexes and UUIDs of the
   /// cubes that it changes. Errors: system, after which everything is as before.
   [[nodiscard]] Result<> save(const Commit& commit, const topology::Topology& after);
+  /// Whether what is saved is where the next daemon looks for it. Errors: system, with what to do.
+  [[nodiscard]] Result<> check_place();
 
   /// Notes what a transaction is about to overwrite in tables of the kernel, until save() or forget_intent(). That is for when
   /// the daemon is killed; with the machine the tables go, too, and then there is nothing to be put back. Errors: system.
@@ -86,10 +91,12 @@ class Store {
                                    const topology::Topology& after);
   [[nodiscard]] Result<> save_access(const control::Changes& changes);
   [[nodiscard]] Result<> save_commit(const Commit& commit);
+  void bury();
   [[nodiscard]] tl::unexpected<Error> failure() const;
   std::mutex mutex_;
   sqlite3* database_;
   std::string file_;
+  std::map<std::string, std::pair<::dev_t, ::ino_t>> places_;  ///< of its files
 };
 
 }  // namespace polycube::service
