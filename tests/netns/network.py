@@ -173,6 +173,7 @@ class UdpFlow:
         self.sent = 0
         self.seen = set()
         self.duplicated = 0
+        self._arrived = 0  # all before
         self.sending = True
         self.receiving = True
         self.threads = [threading.Thread(target=self._receive), threading.Thread(target=self._send)]
@@ -207,6 +208,17 @@ class UdpFlow:
             number = struct.unpack_from("!I", data)[0]
             self.duplicated += number in self.seen
             self.seen.add(number)
+
+    def lost(self):
+        """How many of those that were sent by now do not arrive."""
+        sent = self.sent
+        end = time.monotonic() + 2
+        while (missing := sum(1 for number in range(self._arrived, sent) if number not in self.seen)) and \
+                time.monotonic() < end:
+            time.sleep(0.005)
+        if not missing:
+            self._arrived = sent
+        return missing
 
     def stop(self):
         if self.sending:
