@@ -92,10 +92,6 @@ Result<::ino_t> Pins::put(int fd, const fs::path& path) const {
   if (error)
     return fail(ErrorCode::system, "cannot make the folder {}: {}", path.parent_path().string(), error.message());
   PCN_TRY(bpf::pin(fd, path));
-<<<<<<< HEAD
-  own_.insert(path.native());
-  return Pin(*this, path.native());
-=======
   return inode_of(path).value_or(0);
 }
 
@@ -108,28 +104,20 @@ Result<Pin> Pins::pin(int fd, const std::string& name) {
     remove_empty_folders(path.parent_path());
     return tl::unexpected<Error>(std::move(inode).error());
   }
-  own_.insert_or_assign(path, Held{fd, *inode});
-  return Pin(*this, path);
->>>>>>> aabb2ab (engine, service: what a failed system call leaves behind is taken away, mended, or said)
+  own_.insert_or_assign(path.native(), Held{fd, *inode});
+  return Pin(*this, path.native());
 }
 
 void Pins::unpin(const fs::path& path) {
   const std::lock_guard lock(mutex_);
-<<<<<<< HEAD
-  (void)::unlink(path.c_str());
   own_.erase(path.native());
-  // Folders go when they are empty.
-  for (fs::path above = path.parent_path(); above != folder_ && ::rmdir(above.c_str()) == 0;
-       above = above.parent_path()) {
-=======
-  own_.erase(path);
   remove_stuck();
   remove(path);
 }
 
 void Pins::forget(const fs::path& path) {
   const std::lock_guard lock(mutex_);
-  own_.erase(path);
+  own_.erase(path.native());
 }
 
 // What cannot go now is tried again with the next one. A folder of this name was left by remove_empty_folders(), or is
@@ -155,7 +143,6 @@ void Pins::remove_empty_folders(fs::path folder) {
     if (removed() || (!holds_something() && removed())) continue;
     if (!holds_something()) stuck_.insert(folder);
     return;
->>>>>>> aabb2ab (engine, service: what a failed system call leaves behind is taken away, mended, or said)
   }
 }
 
@@ -164,7 +151,7 @@ std::vector<fs::path> Pins::missing() const {
   const std::lock_guard lock(mutex_);
   if (leaving()) return missing;
   for (const auto& [path, held] : own_)
-    if (inode_of(path) != held.inode) missing.push_back(path);
+    if (inode_of(path) != held.inode) missing.emplace_back(path);
   return missing;
 }
 
@@ -178,7 +165,7 @@ Result<> Pins::restore() {
   if (stat(folder_.c_str(), &there) < 0 || there.st_ino != known.st_ino || there.st_dev != known.st_dev)
     PCN_TRY(lock_folder());
   for (const fs::path& path : paths) {
-    const auto held = own_.find(path);
+    const auto held = own_.find(path.native());
     if (held == own_.end()) continue;  // it went meanwhile
     if (::unlink(path.c_str()) < 0 && errno != ENOENT)
       return fail_errno(errno, fmt::format("{} is in the way and cannot be removed", path.string()));

@@ -108,16 +108,12 @@ class Pins {
   mutable std::mutex mutex_;  ///< guards the rest
   std::uint64_t next_ = 1;
   bool settled_ = false;
-<<<<<<< HEAD
-  std::set<std::string> own_;
-=======
   struct Held {
     int fd;
     ::ino_t inode;
   };
-  std::map<std::filesystem::path, Held> own_;
+  std::map<std::string, Held> own_;
   std::set<std::filesystem::path> stuck_;  ///< could not be removed
->>>>>>> aabb2ab (engine, service: what a failed system call leaves behind is taken away, mended, or said)
 };
 
 }  // namespace polycube::engine
