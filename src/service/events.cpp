@@ -69,15 +69,21 @@ void Events::publish(Event event) {
   });
 }
 
-Result<std::shared_ptr<Events::Subscription>> Events::subscribe(Filter filter) {
+Result<std::shared_ptr<Events::Subscription>> Events::subscribe(Filter filter, const EventsOwner& owner) {
   Fd ready(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!ready) return fail_errno(errno, "eventfd");
   const std::lock_guard lock(mutex_);
   if (closed_) return fail(ErrorCode::system, "the daemon is stopping");
   std::erase_if(subscribers_, [](const auto& known) { return known.expired(); });
-  if (subscribers_.size() >= max_subscribers)
+  if (subscribers_.size() >= max_subscribers - (owner.root ? 0 : 1))
     return fail(ErrorCode::limit_exceeded, "{} clients follow the events already", subscribers_.size());
-  std::shared_ptr<Subscription> made(new Subscription(std::move(ready), std::move(filter)));
+  const auto own = std::count_if(subscribers_.begin(), subscribers_.end(), [&](const auto& known) {
+    const auto subscriber = known.lock();
+    return subscriber && subscriber->owner_ == owner;
+  });
+  if (!owner.root && own >= std::ptrdiff_t{max_of_one_user})
+    return fail(ErrorCode::limit_exceeded, "{} follows the events {} times already", owner.user, own);
+  std::shared_ptr<Subscription> made(new Subscription(std::move(ready), std::move(filter), owner));
   subscribers_.push_back(made);
   return made;
 }

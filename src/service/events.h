@@ -31,9 +31,17 @@ struct Event {
 /// As yang:date-and-time has it.
 [[nodiscard]] std::string date_and_time(std::chrono::system_clock::time_point time);
 
+/// Who follows events; by default the daemon itself.
+struct EventsOwner {
+  std::string user = {};
+  bool root = true;
+  bool operator==(const EventsOwner&) const = default;
+};
+
 class Events {
  public:
-  static constexpr std::size_t max_subscribers = 32;
+  static constexpr std::size_t max_subscribers = 32;  ///< of which one is root's
+  static constexpr std::size_t max_of_one_user = 8;
   static constexpr std::size_t max_waiting = 1000;  ///< events of one subscriber
 
   /// Whether a subscriber gets an event of this name; asked for each of them, by who publishes it.
@@ -51,12 +59,14 @@ class Events {
 
    private:
     friend class Events;
-    Subscription(Fd ready, Filter filter) : ready_(std::move(ready)), filter_(std::move(filter)) {}
+    Subscription(Fd ready, Filter filter, EventsOwner owner)
+        : ready_(std::move(ready)), filter_(std::move(filter)), owner_(std::move(owner)) {}
     void put(const std::shared_ptr<const Event>& event);
     void end(State state);
 
     const Fd ready_;  ///< eventfd
     const Filter filter_;
+    const EventsOwner owner_;
     mutable std::mutex mutex_;
     std::deque<std::shared_ptr<const Event>> waiting_;  ///< with other subscribers
     State state_ = State::open;
@@ -64,7 +74,7 @@ class Events {
 
   void publish(Event event);
   /// The subscription ends when nobody else holds it. Errors: limit_exceeded, system.
-  [[nodiscard]] Result<std::shared_ptr<Subscription>> subscribe(Filter filter = {});
+  [[nodiscard]] Result<std::shared_ptr<Subscription>> subscribe(Filter filter = {}, const EventsOwner& owner = {});
   /// Whether there is a subscriber.
   [[nodiscard]] bool watched() const;
   /// Ends all subscriptions; there are no new ones from then on.

@@ -58,6 +58,23 @@ TEST(EventsTest, SubscribersAreFewAndMakeRoomWhenTheyGo) {
   EXPECT_FALSE(events.watched());
 }
 
+TEST(EventsTest, NoUserKeepsOutTheOthersAndAllOfThemNotRoot) {
+  Events events;
+  std::vector<std::shared_ptr<Events::Subscription>> all;
+  const auto follow = [&](const std::string& user, bool root = false) {
+    auto made = events.subscribe({}, {user, root});
+    if (made) all.push_back(*made);
+    return made.has_value();
+  };
+  for (std::size_t i = 0; i < Events::max_of_one_user; i++) EXPECT_TRUE(follow("ann"));
+  EXPECT_FALSE(follow("ann"));
+  EXPECT_TRUE(follow("ann", true)) << "root by another name";
+  for (int user = 0; all.size() < Events::max_subscribers - 1; user++) EXPECT_TRUE(follow(std::to_string(user)));
+  EXPECT_FALSE(follow("bob"));
+  EXPECT_TRUE(follow("root", true));
+  EXPECT_FALSE(follow("root", true));
+}
+
 TEST(EventsTest, CloseEndsAllWhenWhatIsLeftWasTaken) {
   Events events;
   const auto subscription = *events.subscribe();

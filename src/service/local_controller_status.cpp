@@ -74,9 +74,10 @@ void LocalController::report(Fault state, const std::string& kind, const std::st
 std::vector<LocalController::Problem> LocalController::problems() const {
   std::vector<Problem> problems;
   if (unusable_rules_)
-    problems.push_back({"access-rules-unusable", "nacm",
-                        fmt::format("the saved access rules cannot be used, only root is let in: {}", *unusable_rules_),
-                        "remove the reason and restart polycubed, or replace ietf-netconf-acm:nacm as a whole (PUT, DELETE)"});
+    problems.push_back(
+        {"access-rules-unusable", "nacm",
+         fmt::format("the saved access rules cannot be used, only root is let in: {}", *unusable_rules_),
+         "remove the reason and restart polycubed, or replace ietf-netconf-acm:nacm as a whole (PUT, DELETE)"});
   for (const Unrestored& cube : unrestored_)
     problems.push_back({"cube-not-restored", cube.cube.name,
                         fmt::format("cube {} ({}) does not run: {}", cube.cube.name, cube.cube.service, cube.reason),
@@ -238,12 +239,13 @@ Result<std::shared_ptr<Events::Subscription>> LocalController::subscribe(const C
   if (devices_ == nullptr) return fail(ErrorCode::system, "the daemon is stopping");
   if (!events_.watched()) told_ports_ = port_states();
   // Events are published with and without the lock, by the rules of that time.
-  return events_.subscribe([this, subject = subject_of(client)](const std::string& name) {
+  const auto filter = [this, subject = subject_of(client)](const std::string& name) {
     const bool permitted = model::is_permitted(*access_rules_.load(), subject, model::AccessRule::Kind::notification,
                                                "polycube", name, name == "configuration-change");
     if (!permitted) denied_notifications_++;
     return permitted;
-  });
+  };
+  return events_.subscribe(filter, {client.user, client.recovery});
 }
 
 std::map<std::string, LocalController::PortState> LocalController::port_states() const {
