@@ -66,7 +66,10 @@ class LocalController : public Controller, public ServiceRegistry {
 
   [[nodiscard]] Result<Metrics> metrics(const Client& client) override;
   [[nodiscard]] Result<std::shared_ptr<Events::Subscription>> subscribe(const Client& client) override;
-  void end_subscriptions() override { events_.close(); }
+  void end_subscriptions() override {
+    stopping_ = true;
+    events_.close();
+  }
 
   [[nodiscard]] Result<> attach_service(const ServiceOffer& offer, std::shared_ptr<ControlSource> source) override;
   void service_lost(const std::string& service, const std::string& reason) override;
@@ -209,8 +212,9 @@ class LocalController : public Controller, public ServiceRegistry {
   void add_general_metrics(Metrics& metrics) const;
   [[nodiscard]] Result<> add_cube_metrics(Metrics& metrics, const std::string& name,
                                           const topology::Devices& devices) const;
-  [[nodiscard]] Result<> add_model_metrics(Metrics& metrics, const model::CubeId& id, const model::DataTree& running,
-                                           std::vector<CountedTable>& tables) const;
+  [[nodiscard]] Result<std::size_t> add_model_metrics(Metrics& metrics, const model::CubeId& id,
+                                                      const model::DataTree& running,
+                                                      std::vector<CountedTable>& tables) const;
   [[nodiscard]] Result<std::optional<double>> count_entries(const model::CubeId& id, const model::DataTree& running,
                                                             const model::Metric& metric) const;
   void add_tables(const model::CubeId& id, std::vector<CountedTable>& tables) const;
@@ -273,8 +277,9 @@ class LocalController : public Controller, public ServiceRegistry {
   std::unique_ptr<engine::DeviceMonitor> devices_;
   std::shared_ptr<TraceSession> trace_;  ///< while packets are followed
   engine::SlowPath::Subscription trace_events_;
-  std::uint64_t traces_ = 0;  ///< so far
-  std::mutex simulating_;     ///< taken before the lock
+  std::uint64_t traces_ = 0;            ///< so far
+  std::mutex simulating_;               ///< taken before the lock
+  std::atomic<bool> stopping_ = false;  ///< what only waits is given up
   struct Refusal {
     topology::Device device;  ///< as it was then
     std::string why;

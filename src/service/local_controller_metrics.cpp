@@ -54,7 +54,7 @@ MetricFamily& family_of(Metrics& metrics, const model::Metric& metric) {
 
 MetricFamily& errors_in(Metrics& metrics) {
   return metrics.family("polycube_cube_metric_errors", Type::gauge,
-                        "Metrics of the model that could not be collected now; the log says why at level debug.");
+                        "Metrics and tables that could not be collected now; the log says why at level debug.");
 }
 
 std::string joined(const std::vector<std::string>& keys) { return fmt::format("{}", fmt::join(keys, "\n")); }
@@ -67,18 +67,24 @@ bool LocalController::CountedTable::makes_room() const {
 }
 
 Result<std::uint64_t> LocalController::CountedTable::count() const {
-  std::uint64_t entries = 0;
-  PCN_TRY(access.for_each([&](auto, auto) { entries++; }));
-  return entries;
+  // Of a table that programs change meanwhile the kernel may give up a batch (EINTR of prefix trees).
+  constexpr int tries = 4;
+  for (int one = 1;; one++) {
+    std::uint64_t entries = 0;
+    const auto done = access.for_each([&](auto, auto) { entries++; });
+    if (done) return entries;
+    if (one == tries) return tl::unexpected<Error>(done.error());
+  }
 }
 
 Result<Metrics> LocalController::metrics(const Client& client) {
   Metrics metrics;
   std::vector<CountedTable> tables;
+  std::map<model::CubeId, std::size_t> failed;
   {
     const ReadLock lock(mutex_);
-    PCN_ASSIGN(const bool permitted,
-               model::may_access(*schema(), "polycube:status", model::Access::read, *access_rules_.load(), subject_of(client)));
+    PCN_ASSIGN(const bool permitted, model::may_access(*schema(), "polycube:status", model::Access::read,
+                                                       *access_rules_.load(), subject_of(client)));
     if (!permitted)
       return fail(ErrorCode::access_denied, "who may not read polycube:status may not read the metrics either");
     add_general_metrics(metrics);
@@ -86,25 +92,35 @@ Result<Metrics> LocalController::metrics(const Client& client) {
     for (const auto& [id, tree] : datastore_.cubes()) {
       PCN_TRY(add_cube_metrics(metrics, id.name, devices));
       add_tables(id, tables);
-      PCN_TRY(add_model_metrics(metrics, id, *tree, tables));
+      PCN_ASSIGN(failed[id], add_model_metrics(metrics, id, *tree, tables));
     }
   }
+  std::map<const void*, Result<std::uint64_t>> counted;  // cubes may share a table
   for (const CountedTable& table : tables) {
-    PCN_ASSIGN(const std::uint64_t entries, table.count());
+    auto known = counted.find(table.access.table.get());
+    if (known == counted.end()) known = counted.emplace(table.access.table.get(), table.count()).first;
+    if (!known->second) {
+      log::debug("cube {}: table {}: {}", table.id.name, table.name, known->second.error().message);
+      failed[table.id]++;
+      continue;
+    }
+    const auto entries = static_cast<double>(*known->second);
     const Labels cube = labels_of(table.id.name, table.id.service);
     if (table.metric) {
-      family_of(metrics, *table.metric).add(cube, static_cast<double>(entries));
+      family_of(metrics, *table.metric).add(cube, entries);
       continue;
     }
     const Labels labels = with(cube, "table", table.name);
     metrics.family("polycube_table_entries", Type::gauge, "Entries of tables that can become full.")
-        .add(labels, static_cast<double>(entries));
+        .add(labels, entries);
     metrics
         .family("polycube_table_capacity_entries", Type::gauge,
                 "Entries for which tables have room; where eviction is lru, a full table makes room by itself.")
         .add(with(labels, "eviction", table.makes_room() ? "lru" : "none"),
              table.access.table->map().info().max_entries);
   }
+  for (const auto& [id, count] : failed)
+    errors_in(metrics).add(labels_of(id.name, id.service), static_cast<double>(count));
   add_process(metrics);
   return metrics;
 }
@@ -184,9 +200,11 @@ void LocalController::add_tables(const model::CubeId& id, std::vector<CountedTab
     if (can_fill(access.table->map())) tables.push_back({id, name, access});
 }
 
-// Metrics that a cube's model declares: one that cannot be had does not keep the others from being shown.
-Result<> LocalController::add_model_metrics(Metrics& metrics, const model::CubeId& id, const model::DataTree& running,
-                                            std::vector<CountedTable>& tables) const {
+// Metrics that a cube's model declares: one that cannot be had does not keep the others from being shown. Returns how many
+// there were.
+Result<std::size_t> LocalController::add_model_metrics(Metrics& metrics, const model::CubeId& id,
+                                                       const model::DataTree& running,
+                                                       std::vector<CountedTable>& tables) const {
   const Labels labels = labels_of(id.name, id.service);
   const engine::Cube& cube = *engine_->cube(id.name);
   const model::ServiceModel& service = *schema()->service(id.service);
@@ -231,8 +249,7 @@ Result<> LocalController::add_model_metrics(Metrics& metrics, const model::CubeI
       family.add(std::move(all), measured.value);
     }
   }
-  errors_in(metrics).add(labels, static_cast<double>(failed));
-  return {};
+  return failed;
 }
 
 // Entries of a list of state that is in no other, without making a tree of them, of which there may be 100,000; nothing for

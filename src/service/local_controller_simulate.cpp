@@ -24,6 +24,7 @@ Result<model::Output> LocalController::simulate(const std::map<std::string, std:
   const std::string& name = input.at("device");
   const bool out = text_of(input, "direction") == "egress";
   const std::lock_guard one_at_a_time(simulating_);  // each has copies of all tables
+  if (stopping_) return fail(ErrorCode::system, "the daemon is stopping");
   const ReadLock lock(mutex_);
   const topology::Devices devices = usable_devices(topology_);
   const auto device = devices.find(name);
