@@ -3,7 +3,8 @@
 /// Why: the history says what the configuration became; this says what was tried, and it is not the daemon's own log, whose
 /// level and destination operators choose for other reasons.
 /// Invariants: a line is written whole or not at all, and a client can forge none. A file that cannot be written (a full disk)
-/// stops nothing: what is missing is counted and said. Bodies are cut, and models have no secrets; should one have some, its
+/// stops nothing: what is missing is counted and said. Bodies are cut, without the blanks that mean nothing, and have their
+/// length and SHA-256 with them, by which somebody who has one can tell whether it was this one; models have no secrets; should one have some, its
 /// requests must not come here with their bodies.
 /// Threading: safe from every thread.
 /// Units: sizes in bytes.
@@ -14,12 +15,16 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "api/http.h"
 #include "base/fd.h"
 #include "base/result.h"
 
 namespace polycube::api {
+
+/// The first `count` bytes of a JSON or XML document without blanks between values, comments and line breaks.
+[[nodiscard]] std::string squeezed(std::string_view document, std::size_t count);
 
 class AuditLog {
  public:
@@ -31,6 +36,9 @@ class AuditLog {
                                                               std::uint64_t full = 10U << 20);
   /// To the system's log (facility authpriv), which journald takes as well.
   [[nodiscard]] static std::unique_ptr<AuditLog> to_syslog();
+
+  /// Goes on in a file of that name, since somebody has moved the one before. Errors: system; then it goes on as before.
+  [[nodiscard]] Result<> reopen();
 
   /// `message`: why it was refused, or empty.
   void record(const HttpRequest& request, int status, const std::string& message);

@@ -2,9 +2,11 @@
 #include "api/audit.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -95,6 +97,64 @@ TEST_F(AuditTest, GoesOnInAFileThatIsThere) {
   EXPECT_EQ(records(file()).size(), 2U);
   std::filesystem::create_symlink(file(), file("link"));
   EXPECT_FALSE(AuditLog::open(file("link"))) << "a link may lead anywhere";
+}
+
+TEST_F(AuditTest, BlanksHideNothing) {
+  auto log = AuditLog::open(file());
+  request_.body = std::string(5000, ' ') + "{ \"a\" :\n \"b  \\\" c\" }";
+  (*log)->record(request_, 204, "");
+  request_.body = std::string(5000, '\n') + "<a   x='1'>" + std::string(5000, ' ') + "<!-- " + std::string(5000, 'x') +
+                  " --> <b>c   d</b>\n</a>";
+  (*log)->record(request_, 204, "");
+  const auto found = records(file());
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0]["body"], "{\"a\":\"b  \\\" c\"}");
+  EXPECT_EQ(found[1]["body"], "<a x='1'><b>c d</b></a>");
+  EXPECT_EQ(found[1]["body-length"], request_.body.size());
+}
+
+TEST_F(AuditTest, TheDigestIsOfTheWholeBody) {
+  auto log = AuditLog::open(file());
+  request_.body = "abc";
+  (*log)->record(request_, 204, "");
+  EXPECT_EQ(records(file())[0]["body-sha256"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+      << "FIPS 180-2, B.1";
+}
+
+TEST_F(AuditTest, ALineThatDoesNotFitIsNotThere) {
+  auto log = AuditLog::open(file());
+  (*log)->record(request_, 204, "");
+  const auto size = std::filesystem::file_size(file());
+  // A file that may not grow: the next line is written in part.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit little{size + 10, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  (*log)->record(request_, 204, "lost");
+  EXPECT_EQ(std::filesystem::file_size(file()), size);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  (*log)->record(request_, 204, "");
+  const auto found = records(file());
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_FALSE(found[1].contains("refused"));
+}
+
+TEST_F(AuditTest, AFileThatWasMovedIsLeftAlone) {
+  auto log = AuditLog::open(file());
+  (*log)->record(request_, 204, "");
+  std::filesystem::rename(file(), file("moved"));
+  ASSERT_TRUE((*log)->reopen());
+  (*log)->record(request_, 204, "");
+  EXPECT_EQ(records(file("moved")).size(), 1U);
+  EXPECT_EQ(records(file()).size(), 1U);
+  std::filesystem::remove(file());
+  std::filesystem::create_symlink("elsewhere", file());
+  EXPECT_FALSE((*log)->reopen());
+  std::filesystem::remove(file());
+  (*log)->record(request_, 204, "");
+  EXPECT_FALSE(std::filesystem::exists(file())) << "it goes on in the file of before";
 }
 
 TEST_F(AuditTest, AFullDiskStopsNothing) {

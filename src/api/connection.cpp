@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/connection.h"
 
-#include <grp.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,42 +11,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "api/peer.h"
+
 namespace polycube::api {
 
 namespace {
 
 constexpr std::chrono::milliseconds hurried_timeout{1'000};
-
-std::string user_name(uid_t uid) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 4096> buffer;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return std::to_string(uid);
-  return found->pw_name;
-}
-
-/// Names of the groups that the process is in: those that it acts with, which may be others than the user's.
-std::vector<std::string> group_names(int socket, gid_t primary) {
-  std::vector<gid_t> numbers(64);
-  auto size = static_cast<socklen_t>(numbers.size() * sizeof(gid_t));
-  int result = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, numbers.data(), &size);
-  if (result < 0 && errno == ERANGE) {
-    numbers.resize(size / sizeof(gid_t));
-    result = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, numbers.data(), &size);
-  }
-  numbers.resize(result < 0 ? 0 : size / sizeof(gid_t));
-  numbers.push_back(primary);
-  std::vector<std::string> names;
-  for (const gid_t number : numbers) {
-    group entry{};
-    group* found = nullptr;
-    std::vector<char> buffer(65536);  // a group has its members with it
-    if (::getgrgid_r(number, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-      names.emplace_back(found->gr_name);
-  }
-  return names;
-}
 
 std::string address_text(int socket) {
   sockaddr_storage storage{};
@@ -69,14 +38,9 @@ Connection::Connection(Fd fd, const Limits& limits, bool tls) : fd_(std::move(fd
   enter(tls ? Phase::handshake : Phase::idle, limits.receive_timeout);
 }
 
-void Connection::ask_kernel() {
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid == uid_t(-1)) return;
-  client_.user = user_name(peer.uid);
-  client_.address = fmt::format("pid {}", peer.pid);
-  client_.recovery = peer.uid == 0;
-  if (!client_.recovery) client_.groups = group_names(fd_.get(), peer.gid);
+Result<> Connection::ask_kernel() {
+  PCN_ASSIGN(client_, client_of(fd_.get()));
+  return {};
 }
 
 Result<> Connection::begin_tls(const std::shared_ptr<const TlsContext>& context) {

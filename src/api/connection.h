@@ -31,6 +31,7 @@ struct Limits {
   std::size_t header = std::size_t{64} << 10;       ///< bytes of request line and header section
   std::size_t all_bodies = std::size_t{256} << 20;  ///< bytes of the bodies that are held at one time
   std::size_t connections = 512;                    ///< further ones take the place of the longest waiting
+  std::size_t for_root = 16;                        ///< beyond these, for root on this machine when nobody waits
   std::size_t requests_per_connection = 100'000;
   std::chrono::milliseconds receive_timeout{10'000};  ///< from connecting, or a request's first byte, to its last byte
   std::chrono::milliseconds idle_timeout{60'000};     ///< between two requests
@@ -47,8 +48,8 @@ class Connection final : public httplib::Stream {
   /// `tls`: nothing is known of the client until begin_tls() has said who they are.
   Connection(Fd fd, const Limits& limits, bool tls);
 
-  /// Finds out who is at the other end of a Unix socket.
-  void ask_kernel();
+  /// Finds out who is at the other end of a Unix socket. Errors: as client_of().
+  [[nodiscard]] Result<> ask_kernel();
   /// Begins TLS, and finds out who is at the other end by their certificate. Until then nothing can be read or written.
   /// Errors: access_denied with the reason, for the log.
   [[nodiscard]] Result<> begin_tls(const std::shared_ptr<const TlsContext>& context);

@@ -45,7 +45,8 @@ bool carries_body(const std::string& method) {
 
 }  // namespace
 
-Exchange::Exchange(RequestHandler handler, const Limits& limits) : handler_(std::move(handler)), limits_(limits) {
+Exchange::Exchange(RequestHandler handler, const Limits& limits, RefusalHandler refused)
+    : handler_(std::move(handler)), refused_(std::move(refused)), limits_(limits) {
   set_payload_max_length(limits.body);
   set_expect_100_continue_handler([this](const httplib::Request&, httplib::Response& response) {
     if (!current_->refusal) return 100;
@@ -170,8 +171,15 @@ void Exchange::receive(Current& current, httplib::Response& response, const http
   answer(current, response);
 }
 
-void Exchange::refuse(Current& current, int status, ErrorCode code, std::string message) {
-  current.refusal = transport_error(current.request, status, code, std::move(message));
+void Exchange::refuse(Current& current, int status, ErrorCode code, const std::string& message) const {
+  current.refusal = refusal(current, status, code, message);
+}
+
+HttpResponse Exchange::refusal(Current& current, int status, ErrorCode code, const std::string& message) const {
+  // What is malformed or was cut off is no request of anybody.
+  if (refused_ && code != ErrorCode::malformed_message && !current.request.method.empty())
+    refused_(current.request, status, message);
+  return transport_error(current.request, status, code, message);
 }
 
 void Exchange::answer(Current& current, httplib::Response& response) {
@@ -198,17 +206,18 @@ void Exchange::put(Current& current, httplib::Response& response, HttpResponse r
 
 /// Refusals of httplib itself.
 void Exchange::explain(Current& current, const httplib::Request& request, httplib::Response& response) const {
+  current.request.client = current.connection.client();
   current.request.method = request.method;
   current.request.target = request.target;
   const int status = response.status;
   HttpResponse reply;
   if (status == 414) {
-    reply = transport_error(current.request, status, ErrorCode::limit_exceeded, "the URL is too long");
+    reply = refusal(current, status, ErrorCode::limit_exceeded, "the URL is too long");
   } else if (current.connection.exhausted()) {
-    reply = transport_error(current.request, 431, ErrorCode::limit_exceeded,
-                            fmt::format("the header section has more than {} bytes", limits_.header));
+    reply = refusal(current, 431, ErrorCode::limit_exceeded,
+                    fmt::format("the header section has more than {} bytes", limits_.header));
   } else {
-    reply = transport_error(current.request, status, ErrorCode::malformed_message, "this is not a request of HTTP/1.1");
+    reply = refusal(current, status, ErrorCode::malformed_message, "this is not a request of HTTP/1.1");
   }
   response.set_header("Connection", "close");
   current.unread = true;

@@ -18,10 +18,12 @@
 namespace polycube::api {
 
 using RequestHandler = std::function<HttpResponse(const HttpRequest&)>;
+/// Told of requests that are refused because of their size, coding or number, and never reach the handler.
+using RefusalHandler = std::function<void(const HttpRequest&, int status, const std::string& message)>;
 
 class Exchange final : private httplib::Server {
  public:
-  Exchange(RequestHandler handler, const Limits& limits);
+  Exchange(RequestHandler handler, const Limits& limits, RefusalHandler refused = {});
 
   /// Serves one client until it leaves, exceeds a bound, or `stopping` becomes true.
   void serve(Connection& connection, const std::atomic<bool>& stopping);
@@ -33,7 +35,8 @@ class Exchange final : private httplib::Server {
   void receive(Current& current, httplib::Response& response, const httplib::ContentReader& reader);
   void answer(Current& current, httplib::Response& response);
   void release(Current& current);
-  static void refuse(Current& current, int status, ErrorCode code, std::string message);
+  void refuse(Current& current, int status, ErrorCode code, const std::string& message) const;
+  [[nodiscard]] HttpResponse refusal(Current& current, int status, ErrorCode code, const std::string& message) const;
   static void put(Current& current, httplib::Response& response, HttpResponse reply);
   void explain(Current& current, const httplib::Request& request, httplib::Response& response) const;
 
@@ -41,6 +44,7 @@ class Exchange final : private httplib::Server {
   static thread_local Current* current_;
 
   const RequestHandler handler_;
+  const RefusalHandler refused_;
   const Limits& limits_;
   std::atomic<std::size_t> held_ = 0;  ///< bytes of all bodies
 };

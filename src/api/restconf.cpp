@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <new>
+#include <optional>
 
 #include "api/conditional.h"
 #include "api/documents.h"
@@ -139,6 +140,32 @@ const char* allowed_methods(const model::Target& target) {
   return target.config ? "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE" : read_methods;
 }
 
+/// Simulations have copies of all tables and are carried out one by one: those that wait must not take up all that answers
+/// requests. One of their places is root's.
+class SimulationPlace {
+ public:
+  SimulationPlace(std::atomic<unsigned>& taken, bool root) : all_(taken) {
+    constexpr unsigned places = 4;
+    const unsigned limit = root ? places : places - 1;
+    unsigned now = all_;
+    while (now < limit && !all_.compare_exchange_weak(now, now + 1)) {
+    }
+    taken_ = now < limit;
+  }
+  SimulationPlace(const SimulationPlace&) = delete;
+  SimulationPlace& operator=(const SimulationPlace&) = delete;
+  ~SimulationPlace() {
+    if (taken_) --all_;
+  }
+  [[nodiscard]] bool taken() const { return taken_; }
+
+ private:
+  std::atomic<unsigned>& all_;
+  bool taken_ = false;
+};
+
+bool is_reading(const std::string& method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
+
 bool is_allowed(const char* allowed, const std::string& method) {
   const auto methods = split_list(allowed, ',');
   return std::ranges::find(methods, method) != methods.end();
@@ -146,12 +173,16 @@ bool is_allowed(const char* allowed, const std::string& method) {
 
 }  // namespace
 
+void Restconf::refused(const HttpRequest& request, int status, const std::string& message) const {
+  if (audit_ != nullptr && !is_reading(request.method)) audit_->record(request, status, message);
+}
+
 HttpResponse Restconf::handle(const HttpRequest& request) const {
   const auto begin = std::chrono::steady_clock::now();
   auto type = json_type;
   HttpResponse response;
   std::string refusal;
-  const bool reading = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
+  const bool reading = is_reading(request.method);
   try {
     const auto schema = controller_.schema();
     const auto fallback = body_format(request.headers).value_or(model::Format::json);
@@ -343,6 +374,13 @@ Restconf::Reply Restconf::invoke(const Context& context, const std::string& path
     const auto same = negotiate(request.headers, *format, *format);
     if (!same) return tl::unexpected<Failure>(not_acceptable());
     type = *same;
+  }
+  std::optional<SimulationPlace> place;
+  if (rpc && path == "polycube:simulate") {
+    place.emplace(simulations_, request.client.recovery);
+    if (!place->taken())
+      return tl::unexpected<Failure>(Failure(
+          Error{ErrorCode::limit_exceeded, "other simulations are under way or waiting; try again", {}, {}}, 503));
   }
   PCN_ASSIGN(auto output, rpc ? controller_.invoke_rpc(path, request.body, type.format, {request.client, {}})
                               : controller_.invoke_action(path, request.body, type.format, {request.client, {}}));

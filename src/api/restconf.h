@@ -7,6 +7,7 @@
 /// Source: RFC 8040; docs/architecture.md, "HTTP".
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,9 @@ class Restconf {
       : controller_(controller), audit_(audit) {}
 
   [[nodiscard]] HttpResponse handle(const HttpRequest& request) const;
+
+  /// Puts a request that the transport refused into the audit log, as handle() does with others.
+  void refused(const HttpRequest& request, int status, const std::string& message) const;
 
   [[nodiscard]] Activity& activity() { return activity_; }
 
@@ -66,6 +70,7 @@ class Restconf {
 
   service::Controller& controller_;
   mutable Activity activity_;
+  mutable std::atomic<unsigned> simulations_ = 0;  ///< being carried out, or waiting for the one that is
   AuditLog* audit_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const SchemaText> schema_text_;

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "api/fake_controller.h"
 
 namespace polycube::api {
@@ -57,6 +61,42 @@ class RestconfTest : public ::testing::Test {
 };
 
 // ---- resources of the API itself -------------------------------------------------------------------------------------
+
+TEST_F(RestconfTest, SimulationsAreFewAndOnePlaceIsRoots) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int under_way = 0;
+  bool over = false;
+  controller_.on_rpc = [&](const std::string&, const std::string&, model::Format) -> Result<std::string> {
+    std::unique_lock lock(mutex);
+    under_way++;
+    changed.notify_all();
+    changed.wait(lock, [&] { return over; });
+    return std::string();
+  };
+  std::vector<std::thread> clients;
+  const auto simulate = [&](bool root) {
+    HttpRequest request{"POST", "/restconf/operations/polycube:simulate", {}, ""};
+    request.client.recovery = root;
+    return restconf_.handle(request).status;
+  };
+  const auto begin = [&](bool root, int expected) {
+    clients.emplace_back([&, root] { EXPECT_EQ(simulate(root), 204); });
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return under_way == expected; });
+  };
+  for (int number = 1; number <= 3; number++) begin(false, number);
+  EXPECT_EQ(simulate(false), 503);
+  begin(true, 4);
+  EXPECT_EQ(simulate(true), 503);
+  {
+    const std::lock_guard lock(mutex);
+    over = true;
+  }
+  changed.notify_all();
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(simulate(false), 204) << "places are given back";
+}
 
 TEST_F(RestconfTest, HostMetaLinksToTheRoot) {
   const auto response = get("/.well-known/host-meta");

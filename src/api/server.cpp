@@ -27,16 +27,24 @@ constexpr auto stop_grace = 1s;
 /// Sessions that were evicted but whose threads have not ended yet.
 constexpr std::size_t ending_sessions = 64;
 
+constexpr std::string_view unavailable =
+    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+
 void refuse_connection(const Fd& fd) {
-  constexpr std::string_view reply =
-      "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-  [[maybe_unused]] const auto sent = ::send(fd.get(), reply.data(), reply.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  [[maybe_unused]] const auto sent =
+      ::send(fd.get(), unavailable.data(), unavailable.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+bool is_root(const Fd& unix_socket) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  return ::getsockopt(unix_socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
 }  // namespace
 
 Server::Server(RequestHandler handler, ServerOptions options)
-    : options_(std::move(options)), exchange_(std::move(handler), options_.limits) {}
+    : options_(std::move(options)), exchange_(std::move(handler), options_.limits, options_.refused) {}
 
 Server::~Server() { stop(); }
 
@@ -116,8 +124,10 @@ void Server::admit(Fd fd, bool tcp) {
   reap();
   std::size_t serving = 0;
   for (const auto& session : sessions_) serving += session.evicted ? 0 : 1;
-  if (sessions_.size() >= options_.limits.connections + ending_sessions ||
-      (serving >= options_.limits.connections && !make_room())) {
+  // Who is to see what goes on here, and end it, gets in although all the others are being handled.
+  const std::size_t most = options_.limits.connections + (!tcp && is_root(fd) ? options_.limits.for_root : 0);
+  if (sessions_.size() >= most + ending_sessions ||
+      (serving >= options_.limits.connections && !make_room() && serving >= most)) {
     log::warn("a client is refused: {} connections are served", sessions_.size());
     refuse_connection(fd);
     return;
@@ -145,7 +155,11 @@ void Server::admit(Fd fd, bool tcp) {
 /// `tls`: null for the Unix socket.
 void Server::serve(Connection& connection, const std::shared_ptr<const TlsContext>& tls) {
   if (tls == nullptr) {
-    connection.ask_kernel();
+    if (auto known = connection.ask_kernel(); !known) {
+      report_refusal("the Unix socket", "it is not clear what they may do: " + known.error().message);
+      (void)connection.write(unavailable.data(), unavailable.size());
+      return;
+    }
   } else if (auto begun = connection.begin_tls(tls); !begun) {
     if (!stopping_) report_refusal(connection.client().address, begun.error().message);
     return;

@@ -34,6 +34,7 @@ struct ServerOptions {
   TlsFiles tls;                   ///< for it
   Limits limits;
   Activity* activity = nullptr;  ///< counts connections; outlives the server
+  RefusalHandler refused = {};   ///< called from many threads
 };
 
 class Server {

@@ -32,6 +32,7 @@ class ServerTest : public ::testing::Test {
     std::string name = (std::filesystem::temp_directory_path() / "polycube-api-XXXXXX").native();
     folder_ = ::mkdtemp(name.data());
     options_.socket = folder_ / "run" / "daemon.sock";
+    options_.limits.for_root = 0;  // which all clients may be here
   }
   ~ServerTest() override {
     server_.reset();
@@ -593,6 +594,45 @@ TEST_F(ServerTest, RequestInTheHandlerIsNeverCutOff) {
   gate.open();
   EXPECT_THAT(first.receive(), ::testing::EndsWith("done"));
   EXPECT_THAT(second.receive(), ::testing::EndsWith("done"));
+}
+
+TEST_F(ServerTest, RootGetsInWhenAllOthersAreBeingHandled) {
+  if (::geteuid() != 0) GTEST_SKIP() << "this is not root";
+  options_.limits.connections = 1;
+  options_.limits.for_root = 1;
+  Gate gate;
+  start([&](const HttpRequest& request) {
+    if (request.target == "/x") gate.pass();
+    return HttpResponse{200, {}, "done"};
+  });
+  auto first = client();
+  first.send(post(""));
+  gate.await(1);
+  {
+    auto second = client();
+    second.send(post(""));
+    gate.await(2);
+    EXPECT_THAT(client().ask(get), StartsWith("HTTP/1.1 503")) << "the reserve is not without end";
+    gate.open();
+    EXPECT_THAT(second.receive(), ::testing::EndsWith("done"));
+  }
+  EXPECT_THAT(first.receive(), ::testing::EndsWith("done"));
+}
+
+TEST_F(ServerTest, WhatIsRefusedBeforeItIsHandledIsTold) {
+  options_.limits.body = 100;
+  std::mutex mutex;
+  std::vector<std::string> told;
+  options_.refused = [&](const HttpRequest& request, int status, const std::string&) {
+    const std::lock_guard lock(mutex);
+    told.push_back(fmt::format("{} {} {}", request.method, request.target, status));
+  };
+  start();
+  EXPECT_THAT(client().ask(post(std::string(101, 'x'))), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(client().ask("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(client().ask(post("ok")), StartsWith("HTTP/1.1 200"));
+  server_->stop();
+  EXPECT_THAT(told, ::testing::ElementsAre("POST /x 413"));
 }
 
 TEST_F(ServerTest, StopDoesNotWaitForHangingClients) {

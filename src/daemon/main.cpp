@@ -70,8 +70,10 @@ Result<std::unique_ptr<api::AuditLog>> open_audit_log(const Options& options) {
   return api::AuditLog::open(options.audit_log.empty() ? options.state_dir / "audit.log" : fs::path(options.audit_log));
 }
 
-// Certificates are renewed while the daemon runs.
-void reload(api::Server& server) {
+// Certificates are renewed, and logs moved, while the daemon runs.
+void reload(api::Server& server, api::AuditLog& audit) {
+  if (auto done = audit.reopen(); !done)
+    log::error("SIGHUP: {}; it goes on in the file of before", done.error().message);
   if (server.port() == 0) return;
   if (auto done = server.reload_tls(); !done)
     log::error("SIGHUP: the certificates of before stay in use: {}", done.error().message);
@@ -124,6 +126,9 @@ Result<> run(Options options) {
   PCN_ASSIGN(const auto audit, open_audit_log(options));
   api::Restconf restconf(*controller, audit.get());
   server_options.activity = &restconf.activity();
+  server_options.refused = [&](const api::HttpRequest& request, int status, const std::string& message) {
+    restconf.refused(request, status, message);
+  };
   api::Server server([&](const api::HttpRequest& request) { return restconf.handle(request); }, server_options);
   PCN_TRY(server.start());
   log::info("polycubed {} is ready on {}", POLYCUBE_VERSION, options.socket.string());
@@ -133,7 +138,7 @@ Result<> run(Options options) {
   notify_ready(fmt::format("serves the API on {}", options.socket.string()));
 
   int signal_number = 0;
-  while (sigwait(&signals, &signal_number) != 0 || signal_number == SIGHUP) reload(server);
+  while (sigwait(&signals, &signal_number) != 0 || signal_number == SIGHUP) reload(server, *audit);
   log::info("stopping: {}", strsignal(signal_number));
   notify_stopping(leave_running ? "stopping; the data path stays" : "stopping, and the data path with it");
   controller->end_subscriptions();

@@ -63,10 +63,11 @@ Result<> LocalController::replace_unusable_rules(const model::Edit& edit, const 
     PCN_TRY(check_access(edit.path, model::Access::update));
     candidate.access = model::Candidate::Change{datastore_.access(), datastore_.access()};
   } else if (candidate.access) {
-    return fail(ErrorCode::in_use,
-                "the saved access rules cannot be used ({}) and are kept until ietf-netconf-acm:nacm is replaced (PUT) or "
-                "removed (DELETE) as a whole",
-                *unusable_rules_);
+    return fail(
+        ErrorCode::in_use,
+        "the saved access rules cannot be used ({}) and are kept until ietf-netconf-acm:nacm is replaced (PUT) or "
+        "removed (DELETE) as a whole",
+        *unusable_rules_);
   }
   return {};
 }

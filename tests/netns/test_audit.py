@@ -2,6 +2,7 @@
 """The audit log: every request for a change, carried out or refused."""
 
 import json
+import signal
 
 from network import eventually
 
@@ -34,6 +35,28 @@ def test_a_full_disk_stops_nothing(lab):
         daemon.do(f"helloworld add hw{number}")
     eventually(lambda: "cannot write the audit log" in daemon.log_text(), "it is said")
     assert daemon.log_text().count("cannot write the audit log") == 1
+
+
+def test_what_the_transport_refuses_is_recorded_as_well(lab):
+    daemon = lab.daemon()
+    large = json.dumps({HELLO: [{"name": "x" * (17 << 20)}]})
+    assert daemon.rest("POST", "/restconf/data", large).status == 413
+    assert daemon.rest("GET", "/restconf/data/" + "x" * 20000).status == 414
+    record, = records(daemon)
+    assert (record["method"], record["target"], record["status"]) == ("POST", "/restconf/data", 413)
+    assert "at most" in record["refused"]
+
+
+def test_a_file_that_is_moved_is_left_alone_after_sighup(lab):
+    daemon = lab.daemon()
+    daemon.do("helloworld add hw1")
+    log = daemon.state / "audit.log"
+    moved = log.rename(log.with_suffix(".moved"))
+    daemon.process.send_signal(signal.SIGHUP)
+    eventually(log.exists, "there is a new one")
+    daemon.do("helloworld add hw2")
+    assert "hw2" in log.read_text() and "hw2" not in moved.read_text()
+    moved.unlink()
 
 
 def test_it_goes_on_after_a_restart(lab):
