@@ -63,8 +63,8 @@ StateDir::~StateDir() {
   if (!remove_ || !lock_) return;
   std::error_code ignored;
   fs::remove_all(path_ / "services", ignored);  // what they sent
-  for (const char* file : {"configuration.db", "configuration.db-wal", "configuration.db-shm", "audit.log",
-                           "audit.log.1", "audit.log.2", "audit.log.3", "lock"})
+  for (const char* file : {"configuration.db", "configuration.db-wal", "configuration.db-shm",
+                           "configuration.db-intent", "audit.log", "audit.log.1", "audit.log.2", "audit.log.3", "lock"})
     fs::remove(path_ / file, ignored);
   fs::remove(path_, ignored);
 }

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -33,7 +32,6 @@ CREATE TABLE history (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT
                       comment TEXT NOT NULL, chains TEXT NOT NULL);
 CREATE TABLE change (history INTEGER NOT NULL, id INTEGER PRIMARY KEY, cube TEXT NOT NULL, service TEXT NOT NULL,
                      node TEXT NOT NULL, keys TEXT NOT NULL, before TEXT, after TEXT);
-CREATE TABLE intent (boot TEXT NOT NULL, elements TEXT NOT NULL);
 CREATE INDEX change_of ON change (history);
 )";
 
@@ -41,6 +39,7 @@ CREATE INDEX change_of ON change (history);
 constexpr const char* access_table =
     "CREATE TABLE IF NOT EXISTS access (id INTEGER PRIMARY KEY, node TEXT NOT NULL, keys TEXT NOT NULL, leaves TEXT "
     "NOT NULL)";
+constexpr const char* former_table = "DROP TABLE IF EXISTS intent";
 
 std::optional<control::Leaves> leaves_from(const std::optional<std::string>& text) {
   return text ? std::optional(json::parse(*text).get<control::Leaves>()) : std::nullopt;
@@ -132,7 +131,7 @@ Result<> put_aside(const fs::path& file) {
   std::string name = fmt::format("{}.unusable-{}", file.string(), stamp);
   for (int number = 2; fs::exists(name); number++)
     name = fmt::format("{}.unusable-{}-{}", file.string(), stamp, number);
-  for (const char* part : {"-wal", "-shm", ""}) {
+  for (const char* part : {"-wal", "-shm", Store::intent_suffix, ""}) {
     std::error_code error;
     if (!fs::exists(file.string() + part)) continue;
     fs::rename(file.string() + part, name + part, error);
@@ -210,9 +209,9 @@ Result<std::unique_ptr<Store>> Store::try_open(const fs::path& file) {
     // Whoever has the state folder is alone; committing is appending to the log, and one fsync.
     PCN_TRY(store->run("PRAGMA locking_mode=EXCLUSIVE"));
     PCN_TRY(store->check());
+    PCN_TRY(store->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
     PCN_TRY(store->run(access_table));
-    PCN_TRY(store->run("PRAGMA journal_mode=WAL"));
-    return store->run("PRAGMA synchronous=FULL");
+    return store->run(former_table);
   };
   const auto done = prepare();
   umask(before);
@@ -332,74 +331,17 @@ Result<std::vector<Commit>> Store::history(std::size_t count) try {
 
 // ---- what was under way -----------------------------------------------------------------------------------------------
 
-namespace {
-
-std::string hexadecimal(const bpf::Bytes& bytes) {
-  std::string text;
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (const std::byte octet : bytes) {
-    text += digits[static_cast<unsigned>(octet) >> 4];
-    text += digits[static_cast<unsigned>(octet) & 0xf];
-  }
-  return text;
-}
-
-bpf::Bytes bytes_of(const std::string& text) {
-  bpf::Bytes bytes;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
-    bytes.push_back(static_cast<std::byte>(std::stoul(text.substr(i, 2), nullptr, 16)));
-  return bytes;
-}
-
-std::string boot_id() {
-  std::string id;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
-  return id;
-}
-
-}  // namespace
-
 Result<> Store::intend(const std::vector<engine::OldElement>& elements) {
-  const std::lock_guard lock(mutex_);
-  json list = json::array();
-  for (const auto& [cube, table, element] : elements)
-    list.push_back({cube, table, hexadecimal(element.key), element.value ? json(hexadecimal(*element.value)) : json()});
-  // No fsync: what is written outlives the daemon, and nobody else needs it.
-  const auto write = [&]() -> Result<> {
-    PCN_TRY(run("PRAGMA synchronous=OFF; BEGIN IMMEDIATE; DELETE FROM intent"));
-    PCN_TRY(Statement(*this, "INSERT INTO intent VALUES (?, ?)").bind(boot_id()).bind(list.dump()).run());
-    return run("COMMIT");
-  };
-  auto done = write();
-  if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK");
-  PCN_TRY(run("PRAGMA synchronous=FULL"));
+  PCN_ASSIGN(const std::int64_t revision, last());
+  const auto done = intent_.write(revision, elements);
   return done ? done : Result<>(fail_with(done.error(), "the change cannot be saved"));
 }
 
-void Store::forget_intent() {
-  const std::lock_guard lock(mutex_);
-  if (auto done = run("DELETE FROM intent"); !done) log::warn("{}", done.error().message);
-}
+void Store::forget_intent() { intent_.remove(); }
 
-Result<std::vector<engine::OldElement>> Store::intent() try {
-  const std::lock_guard lock(mutex_);
-  std::vector<engine::OldElement> elements;
-  Statement found(*this, "SELECT elements FROM intent WHERE boot=?");
-  found.bind(boot_id());
-  for (;;) {
-    PCN_ASSIGN(const bool more, found.step());
-    if (!more) break;
-    for (const json& one : json::parse(found.text())) {
-      engine::OldElement& old = elements.emplace_back();
-      old.cube = one.at(0);
-      old.table = one.at(1);
-      old.element.key = bytes_of(one.at(2));
-      if (one.at(3).is_string()) old.element.value = bytes_of(one.at(3));
-    }
-  }
-  return elements;
-} catch (const std::exception& damaged) {
-  return fail(ErrorCode::invalid_value, "what was under way cannot be read: {}", damaged.what());
+Result<std::vector<engine::OldElement>> Store::intent() {
+  PCN_ASSIGN(const std::int64_t revision, last());
+  return intent_.read(revision);
 }
 
 Result<std::int64_t> Store::last() {
@@ -498,11 +440,13 @@ Result<> Store::save(const Commit& commit, const topology::Topology& after) {
         PCN_TRY(Statement(*this, "INSERT INTO chain VALUES (?, ?)").bind(parent).bind(json(sides.second).dump()).run());
     }
     PCN_TRY(save_commit(commit));
-    PCN_TRY(run("DELETE FROM intent"));
     return run("COMMIT");
   };
   auto done = write();
-  if (done) return done;
+  if (done) {
+    intent_.remove();
+    return done;
+  }
   if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK");
   bury();
   return fail_with(done.error(), "the change cannot be saved");

@@ -3,7 +3,7 @@
 /// Why: nothing that an operator configured may get lost: not when the daemon ends, however it does, nor when the machine
 /// loses its power. A database gives what that takes (atomic commits, checksums of what is read, clear errors of a full disk),
 /// and costs in proportion to what a transaction changes: the configuration is kept as instances of nodes, one row each.
-/// Invariants: when save() returns, a crash at any later instant finds the configuration; at any instant before, the one
+/// Invariants: nothing is written into the database but by waiting for the disk. When save() returns, a crash at any later instant finds the configuration; at any instant before, the one
 /// before. A file that cannot be used is put aside, never deleted.
 /// Threading: safe from every thread.
 #pragma once
@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "model/datastore.h"
 #include "model/flat_changes.h"
+#include "service/intent.h"
 #include "topology/topology.h"
 
 struct sqlite3;
@@ -66,8 +67,8 @@ class Store {
   /// Whether what is saved is where the next daemon looks for it. Errors: system, with what to do.
   [[nodiscard]] Result<> check_place();
 
-  /// Notes what a transaction is about to overwrite in tables of the kernel, until save() or forget_intent(). That is for when
-  /// the daemon is killed; with the machine the tables go, too, and then there is nothing to be put back. Errors: system.
+  /// Notes what a transaction is about to overwrite in tables of the kernel (intent.h), until save() or forget_intent().
+  /// Errors: system.
   [[nodiscard]] Result<> intend(const std::vector<engine::OldElement>& elements);
   void forget_intent();
   /// Nothing after save(), forget_intent(), or when the machine was started since.
@@ -80,10 +81,13 @@ class Store {
 
   /// Older ones are forgotten.
   static constexpr std::int64_t kept_commits = 1000;
+  /// Of the name of the file beside the database in which the intent is.
+  static constexpr const char* intent_suffix = "-intent";
 
  private:
   class Statement;
-  Store(sqlite3* database, const std::filesystem::path& file) : database_(database), file_(file.string()) {}
+  Store(sqlite3* database, const std::filesystem::path& file)
+      : database_(database), file_(file.string()), intent_(file.string() + intent_suffix) {}
   [[nodiscard]] static Result<std::unique_ptr<Store>> try_open(const std::filesystem::path& file);
   [[nodiscard]] Result<> check();
   [[nodiscard]] Result<> run(const std::string& sql);
@@ -97,6 +101,7 @@ class Store {
   sqlite3* database_;
   std::string file_;
   std::map<std::string, std::pair<::dev_t, ::ino_t>> places_;  ///< of its files
+  Intent intent_;
 };
 
 }  // namespace polycube::service

@@ -4,9 +4,36 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <functional>
 
 namespace polycube::service {
 namespace {
+
+/// What is done with the files of databases, by calls that SQLite makes through the linker; null: nobody looks.
+struct Disk {
+  std::function<int(const std::string& file)> sync;  ///< 0 or an errno
+  std::function<void(const std::string& file, std::int64_t offset)> write;
+};
+Disk* disk = nullptr;
+
+std::string file_of(int fd) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), ignored).filename();
+}
+
+extern "C" int fdatasync(int fd) {
+  const int error = disk != nullptr && disk->sync ? disk->sync(file_of(fd)) : 0;
+  errno = error;
+  return error != 0 ? -1 : static_cast<int>(syscall(SYS_fdatasync, fd));
+}
+
+extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t count, off64_t offset) {
+  if (disk != nullptr && disk->write) disk->write(file_of(fd), offset);
+  return syscall(SYS_pwrite64, fd, bytes, count, offset);
+}
 
 using control::Change;
 using control::Changes;
@@ -19,7 +46,10 @@ class StoreTest : public ::testing::Test {
     folder = mkdtemp(name);
     open();
   }
-  ~StoreTest() override { std::filesystem::remove_all(folder); }
+  ~StoreTest() override {
+    disk = nullptr;
+    std::filesystem::remove_all(folder);
+  }
 
   void open() {
     store.reset();
@@ -121,6 +151,65 @@ TEST_F(StoreTest, ForgetsOldHistory) {
   ASSERT_TRUE(history);
   ASSERT_EQ(history->size(), 1U);
   EXPECT_EQ(history->back().number, Store::kept_commits + 1);
+}
+
+// A log that begins anew forgets what is in it: by then that is in the database, on the disk, where it got from the disk.
+TEST_F(StoreTest, NothingIsForgottenBeforeItIsOnTheDisk) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  std::map<std::string, bool> dirty;
+  int restarts = 0;
+  int checkpoints = 0;
+  Disk watched;
+  watched.sync = [&](const std::string& file) {
+    dirty[file] = false;
+    return 0;
+  };
+  watched.write = [&](const std::string& file, std::int64_t offset) {
+    if (file == "c.db" && !dirty[file]) {
+      checkpoints++;
+      EXPECT_FALSE(dirty["c.db-wal"]) << "pages of the log that are on no disk go into the database";
+    }
+    if (file == "c.db-wal" && offset == 0) {
+      restarts++;
+      EXPECT_FALSE(dirty["c.db"]) << "the log begins anew before the database is on the disk";
+    }
+    dirty[file] = true;
+  };
+  disk = &watched;
+  const std::string long_text(100'000, 'x');
+  engine::OldElement old{"u1", "table", {}};
+  old.element.key.resize(100'000);
+  for (int i = 0; i < 150; i++) {
+    ASSERT_TRUE(store->intend({old}));
+    EXPECT_FALSE(dirty["c.db"]);
+    if (i % 3 == 0) save({{r1, {{"", {}, {}, Leaves{{"x", long_text + std::to_string(i)}}}}}});
+  }
+  EXPECT_GT(checkpoints, 1);
+  EXPECT_GT(restarts, 1);
+}
+
+TEST_F(StoreTest, TheCommitMakesTheIntentVoid) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  engine::OldElement added{"u1", "table", {{std::byte{0}, std::byte{0xfe}}, {}}};
+  engine::OldElement changed{"u1", "table", {{std::byte{1}}, bpf::Bytes{std::byte{2}}}};
+  ASSERT_TRUE(store->intend({added, changed}));
+  open();
+  auto found = store->intent();
+  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ(found->front().element.key, added.element.key);
+  EXPECT_FALSE(found->front().element.value);
+  EXPECT_EQ(found->back().element.value, changed.element.value);
+  // Killed right after the commit, before anything else was written.
+  std::filesystem::copy(folder / "c.db-intent", folder / "kept");
+  save({{r1, {{"", {}, {}, Leaves{}}}}});
+  EXPECT_FALSE(std::filesystem::exists(folder / "c.db-intent"));
+  std::filesystem::copy(folder / "kept", folder / "c.db-intent");
+  open();
+  EXPECT_TRUE(store->intent().value().empty());
+  ASSERT_TRUE(store->intend({added}));
+  store->forget_intent();
+  EXPECT_TRUE(store->intent().value().empty());
 }
 
 TEST_F(StoreTest, KeepsChains) {

@@ -308,7 +308,7 @@ def test_upgraded_to_other_fast_paths(lab, keeper, hook):
 
 
 def test_what_was_written_and_never_saved_is_put_back(lab, keeper):
-    """As after a kill between the tables and the state file, which is too short a time to be met by chance."""
+    """As after a kill between the tables and the database, which is too short a time to be met by chance."""
     a, b = lab.station("a"), lab.station("b")
     daemon = keeper
     simplebridge(daemon, "br1", "TC", a.port, b.port)
@@ -323,16 +323,22 @@ def test_what_was_written_and_never_saved_is_put_back(lab, keeper):
     elements = [[uuid, "fdb", "020000000077", "".join(octet[2:] for octet in old)], [uuid, "fdb", "020000000078", None]]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
-    def start_with(boot):
-        with closing(sqlite3.connect(daemon.state / "configuration.db")) as database, database:
-            database.execute("INSERT INTO intent VALUES (?, ?)", (boot, json.dumps(elements)))
+    with closing(sqlite3.connect(daemon.state / "configuration.db")) as database:
+        revision = database.execute("SELECT max(number) FROM history").fetchone()[0]
+
+    def start_with(boot, revision):
+        intent = {"boot": boot, "revision": revision, "elements": elements}
+        (daemon.state / "configuration.db-intent").write_text(json.dumps(intent))
         daemon.start()
         return daemon.do("br1 fdb show")
 
-    shown = start_with("of another run of the machine")
+    shown = start_with("of another run of the machine", revision)
     assert "02:00:00:00:00:78" in shown, "that was long ago, and its tables are gone"
     assert daemon.stop() == 0
-    shown = start_with(boot)
+    shown = start_with(boot, revision - 1)
+    assert "02:00:00:00:00:78" in shown, "the transaction was saved"
+    assert daemon.stop() == 0
+    shown = start_with(boot, revision)
     assert "02:00:00:00:00:77" in shown and "02:00:00:00:00:78" not in shown
     daemon.do("br1 fdb entry add 02:00:00:00:00:78 port=p2")
     assert daemon.stop() == 0
