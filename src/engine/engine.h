@@ -39,6 +39,7 @@ struct TableChange {
 struct OldElement {
   std::string cube;  ///< UUID
   std::string table;
+  std::string layout;  ///< of its keys and values
   TableAccess::Element element;
 };
 

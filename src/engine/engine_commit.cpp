@@ -21,8 +21,10 @@ Result<> Engine::intend(const Transaction& transaction) const {
     const PortNames after = port_names(transaction.after.cubes.at(name));
     for (const TableChange& change : changes) {
       PCN_ASSIGN(const TableAccess table, cubes_.at(name)->table(*change.binding));
+      PCN_ASSIGN(const MapAccess map, cubes_.at(name)->map(change.binding->table));
       PCN_ASSIGN(auto affected, table.affected(change.changes, before, after));
-      for (auto& element : affected) elements.push_back({cube.uuid, change.binding->table, std::move(element)});
+      const std::string layout = fingerprint(map.table->shape());
+      for (auto& element : affected) elements.push_back({cube.uuid, change.binding->table, layout, std::move(element)});
     }
   }
   return elements.empty() ? Result<>() : transaction.intend(elements);

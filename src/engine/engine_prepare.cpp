@@ -221,7 +221,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
   return {};
 }
 
-// What was written by a transaction that came to nothing; what cannot be found any more needs no putting back.
+// What was written by a transaction that came to nothing; what cannot be found any more needs no putting back, and what was in
+// a table of another form cannot be told in this one.
 void Engine::put_back(const Transaction& transaction, Staged& staged) {
   for (const OldElement& old : transaction.interrupted) {
     for (const auto& [name, cube] : staged.created) {
@@ -232,11 +233,18 @@ void Engine::put_back(const Transaction& transaction, Staged& staged) {
       const auto& [key, value] = old.element;
       if (key.size() != map.info().key_size || (value && value->size() != map.lookup_size())) continue;
       if (auto done = value ? map.update(key, *value) : map.remove(key); !done)
+  std::set<std::pair<std::string, std::string>> other_forms;
         log::error("cube {}: {}", name, done.error().message);
     }
   }
 }
 
+      if (fingerprint(access->table->shape()) != old.layout) {
+        if (other_forms.emplace(name, old.table).second)
+          log::warn("table {} of cube {} had another form when a change was interrupted: what that wrote stays in it",
+                    old.table, name);
+        continue;
+      }
 Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
   for (const auto& [gate, first] : transaction.wiring.gates) {
     staged.gates[first.cube].emplace(first.direction, first.port);

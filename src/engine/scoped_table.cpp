@@ -61,6 +61,32 @@ std::string to_string(const TableShape& shape) {
                      part(shape.info.value_size, shape.value), shape.info.flags);
 }
 
+namespace {
+
+void write(const bpf::Layout& layout, std::string& text) {
+  text += fmt::format("{} {} {} {}{}{{", static_cast<int>(layout.kind), layout.name, layout.size,
+                      layout.is_signed ? "s" : "", layout.big_endian ? "b" : "");
+  for (const bpf::Layout::Member& member : layout.members) {
+    text += fmt::format("{} {} ", member.offset, member.name);
+    write(member.layout, text);
+  }
+  text += '}';
+}
+
+}  // namespace
+
+// FNV-1a: nobody gains anything by two tables that look alike.
+std::string fingerprint(const TableShape& shape) {
+  std::string text = fmt::format("{} {} {}", shape.info.type, shape.info.key_size, shape.info.value_size);
+  for (const auto* layout : {&shape.key, &shape.value}) {
+    text += '/';
+    if (*layout) write(**layout, text);
+  }
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fmt::format("{:016x}", hash);
+}
+
 void Table::add_rule_set(std::shared_ptr<const Table> slot) {
   slot_ = std::move(slot);
   rule_set_ = std::make_unique<RuleSet>(map_, slot_->map());

@@ -41,6 +41,8 @@ struct TableShape {
 [[nodiscard]] bool operator==(const TableShape& one, const TableShape& other);
 /// For messages.
 [[nodiscard]] std::string to_string(const TableShape& shape);
+/// A digest of what keys and values are made of, by which two versions of this program can compare tables.
+[[nodiscard]] std::string fingerprint(const TableShape& shape);
 
 /// A table in the kernel, and the programs that use it.
 class Table {

@@ -40,8 +40,9 @@ std::string boot_id() {
 
 Result<> Intent::write(std::int64_t revision, const std::vector<engine::OldElement>& elements) const {
   json list = json::array();
-  for (const auto& [cube, table, element] : elements)
-    list.push_back({cube, table, hexadecimal(element.key), element.value ? json(hexadecimal(*element.value)) : json()});
+  for (const auto& [cube, table, layout, element] : elements)
+    list.push_back(
+        {cube, table, layout, hexadecimal(element.key), element.value ? json(hexadecimal(*element.value)) : json()});
   const json whole = {{"boot", boot_id()}, {"revision", revision}, {"elements", std::move(list)}};
   return put_file(file_, whole.dump(), Lasting::process);
 }
@@ -57,8 +58,9 @@ Result<std::vector<engine::OldElement>> Intent::read(std::int64_t revision) cons
     engine::OldElement& old = elements.emplace_back();
     old.cube = one.at(0);
     old.table = one.at(1);
-    old.element.key = bytes_of(one.at(2));
-    if (one.at(3).is_string()) old.element.value = bytes_of(one.at(3));
+    old.layout = one.at(2);
+    old.element.key = bytes_of(one.at(3));
+    if (one.at(4).is_string()) old.element.value = bytes_of(one.at(4));
   }
   return elements;
 } catch (const std::exception& damaged) {

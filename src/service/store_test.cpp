@@ -177,7 +177,7 @@ TEST_F(StoreTest, NothingIsForgottenBeforeItIsOnTheDisk) {
   };
   disk = &watched;
   const std::string long_text(100'000, 'x');
-  engine::OldElement old{"u1", "table", {}};
+  engine::OldElement old{"u1", "table", "layout", {}};
   old.element.key.resize(100'000);
   for (int i = 0; i < 150; i++) {
     ASSERT_TRUE(store->intend({old}));
@@ -190,8 +190,8 @@ TEST_F(StoreTest, NothingIsForgottenBeforeItIsOnTheDisk) {
 
 TEST_F(StoreTest, TheCommitMakesTheIntentVoid) {
   topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
-  engine::OldElement added{"u1", "table", {{std::byte{0}, std::byte{0xfe}}, {}}};
-  engine::OldElement changed{"u1", "table", {{std::byte{1}}, bpf::Bytes{std::byte{2}}}};
+  engine::OldElement added{"u1", "table", "one", {{std::byte{0}, std::byte{0xfe}}, {}}};
+  engine::OldElement changed{"u1", "table", "other", {{std::byte{1}}, bpf::Bytes{std::byte{2}}}};
   ASSERT_TRUE(store->intend({added, changed}));
   open();
   auto found = store->intent();
@@ -231,3 +231,4 @@ TEST_F(StoreTest, AFolderThatIsNotThereIsAnError) {
 
 }  // namespace
 }  // namespace polycube::service
+  EXPECT_EQ(found->front().layout, "one");

@@ -5,10 +5,9 @@ import http.client
 import json
 import os
 import random
-import sqlite3
+import subprocess
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -307,39 +306,56 @@ def test_upgraded_to_other_fast_paths(lab, keeper, hook):
     assert (lost, duplicated) == (0, 0), f"of {sent}"
 
 
+def kill_at(daemon, call, request):
+    """kill -9 as soon as a request makes the daemon do this system call."""
+    with subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                           f"inject={call}:signal=KILL", "-p", str(daemon.pid)]) as tracer:
+        threads = Path(f"/proc/{daemon.pid}/task")
+        eventually(lambda: all("TracerPid:\t0" not in (thread / "status").read_text() for thread in threads.iterdir()),
+                   "strace is there")
+        with pytest.raises((OSError, http.client.HTTPException)):
+            request()
+        assert daemon.process.wait(20) == -9
+        tracer.wait(20)
+
+
 def test_what_was_written_and_never_saved_is_put_back(lab, keeper):
-    """As after a kill between the tables and the database, which is too short a time to be met by chance."""
+    """Killed when the tables are written, and the database is about to be."""
     a, b = lab.station("a"), lab.station("b")
     daemon = keeper
     simplebridge(daemon, "br1", "TC", a.port, b.port)
     daemon.do("br1 fdb entry add 02:00:00:00:00:77 port=p1")
-    uuid = daemon.data("GET", "simplebridge:simplebridge=br1/uuid").json["simplebridge:uuid"]
-    assert daemon.stop() == 0
-    fdb = next(path for path in (daemon.pins / "tables" / uuid).rglob("fdb~*"))
-    key = ["hex", "02", "00", "00", "00", "00"]
-    old = json.loads(run("bpftool", "-j", "map", "lookup", "pinned", fdb, "key", *key, "77"))["value"]
-    run("bpftool", "map", "delete", "pinned", fdb, "key", *key, "77")
-    run("bpftool", "map", "update", "pinned", fdb, "key", *key, "78", "value", "hex", *["00"] * 16)
-    elements = [[uuid, "fdb", "020000000077", "".join(octet[2:] for octet in old)], [uuid, "fdb", "020000000078", None]]
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    before = daemon.configuration()[0]
+    fdb = daemon.do("br1 fdb show")
+    daemon.objects()
+    change = {"simplebridge:fdb": {"entry": [{"address": "02:00:00:00:00:77", "port": "p2"},
+                                             {"address": "02:00:00:00:00:78", "port": "p2"}]}}
+    kill_at(daemon, "pwrite64", lambda: daemon.data("PATCH", "simplebridge:simplebridge=br1/fdb", change))
+    note = daemon.state / "configuration.db-intent"
+    intent = json.loads(note.read_text())
+    assert len(intent["elements"]) == 2
+    table = next(path for path in (daemon.pins / "tables").rglob("fdb~*"))
 
-    with closing(sqlite3.connect(daemon.state / "configuration.db")) as database:
-        revision = database.execute("SELECT max(number) FROM history").fetchone()[0]
+    def addresses():
+        """Last octets of the addresses that the kernel's table has."""
+        return [entry["key"][-1] for entry in json.loads(run("bpftool", "-j", "map", "dump", "pinned", table))]
 
-    def start_with(boot, revision):
-        intent = {"boot": boot, "revision": revision, "elements": elements}
-        (daemon.state / "configuration.db-intent").write_text(json.dumps(intent))
+    def changed(**values):
+        return json.dumps({**intent, **values})
+
+    written = [[cube, table, "another" + layout, key, value] for cube, table, layout, key, value in intent["elements"]]
+    assert sorted(addresses()) == ["0x77", "0x78"], "what was written is in the table"
+    for text, why in ((changed(boot="of another run of the machine"), "that was long ago, and its tables are gone"),
+                      (changed(revision=intent["revision"] - 1), "the transaction was saved"),
+                      (changed(elements=written), "the table had another form")):
+        note.write_text(text)
         daemon.start()
-        return daemon.do("br1 fdb show")
-
-    shown = start_with("of another run of the machine", revision)
-    assert "02:00:00:00:00:78" in shown, "that was long ago, and its tables are gone"
-    assert daemon.stop() == 0
-    shown = start_with(boot, revision - 1)
-    assert "02:00:00:00:00:78" in shown, "the transaction was saved"
-    assert daemon.stop() == 0
-    shown = start_with(boot, revision)
-    assert "02:00:00:00:00:77" in shown and "02:00:00:00:00:78" not in shown
+        assert "02:00:00:00:00:78" in daemon.do("br1 fdb show"), why
+        assert daemon.stop() == 0
+    assert "table fdb of cube br1 had another form" in daemon.log_text()
+    note.write_text(json.dumps(intent))
+    daemon.start()
+    assert daemon.configuration()[0] == before and daemon.do("br1 fdb show") == fdb
     daemon.do("br1 fdb entry add 02:00:00:00:00:78 port=p2")
     assert daemon.stop() == 0
     daemon.start()
