@@ -15,11 +15,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
+tl::unexpected<Error> cannot_write(int reason, const fs::path& file) {
+  if (reason == ENOSPC || reason == EDQUOT)
+    return fail(ErrorCode::system, "{} cannot be written, the disk is full: make room and try again", file.string());
+  return fail_errno(reason, fmt::format("cannot write {}", file.string()));
+}
+
 Result<> write_all(int fd, std::string_view content, const fs::path& file) {
   while (!content.empty()) {
     const ssize_t written = ::write(fd, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno(errno, fmt::format("cannot write {}", file.string()));
+    if (written < 0) return cannot_write(errno, file);
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
@@ -31,12 +37,10 @@ Result<> put_file(const fs::path& file, std::string_view content, Lasting lastin
   const std::string fresh = file.string() + ".new";
   const auto write = [&]() -> Result<> {
     const Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) return fail_errno(errno, fmt::format("cannot write {}", file.string()));
+    if (!fd) return cannot_write(errno, file);
     PCN_TRY(write_all(fd.get(), content, file));
-    if (lasting == Lasting::power && ::fsync(fd.get()) < 0)
-      return fail_errno(errno, fmt::format("cannot write {}", file.string()));
-    if (::rename(fresh.c_str(), file.c_str()) < 0)
-      return fail_errno(errno, fmt::format("cannot write {}", file.string()));
+    if (lasting == Lasting::power && ::fsync(fd.get()) < 0) return cannot_write(errno, file);
+    if (::rename(fresh.c_str(), file.c_str()) < 0) return cannot_write(errno, file);
     return {};
   };
   if (auto done = write(); !done) {
@@ -48,7 +52,7 @@ Result<> put_file(const fs::path& file, std::string_view content, Lasting lastin
 
 Result<> sync_folder(const fs::path& folder) {
   const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) < 0) return fail_errno(errno, fmt::format("cannot write {}", folder.string()));
+  if (!fd || ::fsync(fd.get()) < 0) return cannot_write(errno, folder);
   return {};
 }
 

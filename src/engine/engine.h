@@ -43,6 +43,12 @@ struct OldElement {
   TableAccess::Element element;
 };
 
+/// Who was in the way of a transaction that failed, as far as it is one alone.
+struct Culprit {
+  std::optional<int> device = {};  ///< interface index of one that the kernel does not let have
+  std::string cube = {};
+};
+
 struct Transaction {
   const topology::Topology& before;
   const topology::Topology& after;
@@ -60,6 +66,8 @@ struct Transaction {
   std::vector<OldElement> interrupted = {};
   /// The programs of new cubes that have others than their package's master, by cube.
   std::map<std::string, std::map<MicrocubeId, Code>> programs = {};
+  /// Filled in when it fails; null: nobody wants to know.
+  Culprit* culprit = nullptr;
   /// Called when all else is done, as the last thing that can fail and take the transaction back.
   std::function<Result<>()> save = {};
 };
@@ -103,6 +111,9 @@ class Engine {
     return pins_ ? pins_->missing() : std::vector<std::filesystem::path>();
   }
   [[nodiscard]] Result<> restore_pins() const { return pins_ ? pins_->restore() : Result<>(); }
+
+  /// Whether a daemon before left devices that lead to its cubes, and settle() was not called yet.
+  [[nodiscard]] bool runs_already() const;
 
   /// Whether the engine made this device for itself.
   [[nodiscard]] bool owns(int device) const;

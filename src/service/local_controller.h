@@ -104,6 +104,7 @@ class LocalController : public Controller, public ServiceRegistry {
     const topology::Topology* restored = nullptr;
     std::optional<Chains> chains = {};                 ///< as they are to be
     std::vector<engine::OldElement> interrupted = {};  ///< of a transaction that was never saved
+    engine::Culprit* culprit = nullptr;                ///< filled in when it fails
   };
   [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared, const Settings& settings);
   [[nodiscard]] Result<> commit(model::Candidate& candidate, const Cleared& cleared) {
@@ -117,11 +118,19 @@ class LocalController : public Controller, public ServiceRegistry {
   [[nodiscard]] Result<std::string> roll_back(const std::map<std::string, std::string>& input);
   [[nodiscard]] Result<Chains> chains_of(const model::Document& document, topology::Topology after) const;
   [[nodiscard]] Result<std::string> carry_out(model::Candidate& candidate, const Settings& settings, bool dry_run);
-  [[nodiscard]] Result<> add_history(model::DataTree& data, const Scope& scope) const;
+  [[nodiscard]] Result<> add_history(model::DataTree& data, const Scope& scope, const Client& client) const;
+  [[nodiscard]] Result<> check_restored(const std::vector<Commit>& commits) const;
   [[nodiscard]] Result<> save(const model::Candidate& candidate, const topology::Topology& after);
   [[nodiscard]] Result<> restore();
-  [[nodiscard]] Result<> restore(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings);
-  void restore_one_by_one(const std::map<model::CubeId, control::Changes>& cubes, const Settings& settings);
+  using SavedCubes = std::map<model::CubeId, control::Changes>;
+  [[nodiscard]] Result<> open_store();
+  [[nodiscard]] Result<model::Candidate> candidate_of(const SavedCubes& cubes);
+  [[nodiscard]] Result<> restore(const SavedCubes& cubes, const Settings& settings);
+  void restore_what_can_be(SavedCubes cubes, Settings settings);
+  bool leave_out(SavedCubes& cubes, const engine::Culprit& culprit, const Error& error);
+  void leave_out(const model::CubeId& cube, const Error& error);
+  void leave_out_unusable(SavedCubes& cubes, const Settings& settings);
+  void restore_missing();
   [[nodiscard]] Result<> add_table_changes(const model::Candidate& candidate, engine::Transaction& transaction) const;
   [[nodiscard]] Result<> add_clearing(const Cleared& cleared, engine::Transaction& transaction) const;
   [[nodiscard]] topology::Devices host_devices() const;  ///< without those that the engine made for itself

@@ -13,28 +13,9 @@ namespace polycube::service {
 namespace {
 
 constexpr std::size_t shown_commits = 100;
-constexpr std::size_t shown_lines = 100;  // of one commit
+constexpr std::size_t shown_among_others = 10;  // where somebody reads all that there is
 
-std::string chain_text(const std::vector<std::string>& chain) { return fmt::format("[{}]", fmt::join(chain, ", ")); }
-
-std::string text_of(const std::vector<std::string>& lines, std::size_t limit) {
-  std::string text;
-  for (std::size_t i = 0; i < lines.size() && i < limit; i++) text += (i == 0 ? "" : "\n") + lines[i];
-  if (lines.size() > limit) text += fmt::format("\n... and {} more", lines.size() - limit);
-  return text;
-}
-
-void describe_chains(const ChainChanges& changes, std::vector<std::string>& lines) {
-  for (const auto& [parent, sides] : changes)
-    lines.push_back(fmt::format("rewire {}: transparent cubes {} -> {}", parent, chain_text(sides.first),
-                                chain_text(sides.second)));
-}
-
-std::vector<std::string> describe_access(const control::Changes& changes) {
-  auto lines = model::describe(model::access_id, changes);
-  if (lines.empty()) lines.push_back(fmt::format("reorder {} {}", model::access_id.service, model::access_id.name));
-  return lines;
-}
+std::string one_text(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "\n")); }
 
 std::string utc(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -54,17 +35,6 @@ bool is_true(const std::map<std::string, std::string>& input, const std::string&
   return found != input.end() && found->second == "true";
 }
 
-std::vector<std::string> lines_of(const Commit& commit) {
-  std::vector<std::string> lines;
-  for (const auto& [id, changes] : commit.changes) {
-    const auto described =
-        id == model::access_id ? describe_access(model::difference(changes)) : model::describe(id, changes);
-    lines.insert(lines.end(), described.begin(), described.end());
-  }
-  describe_chains(commit.chains, lines);
-  return lines;
-}
-
 }  // namespace
 
 // Tells those who follow the events of the transaction that was carried out.
@@ -76,20 +46,26 @@ void LocalController::announce_commit() {
     if (const auto number = store_->last()) event.leaves.emplace_back("revision", std::to_string(*number));
   if (!commit->author.empty()) event.leaves.emplace_back("author", commit->author);
   if (!commit->comment.empty()) event.leaves.emplace_back("comment", commit->comment);
-  event.leaves.emplace_back("changes", text_of(lines_of(*commit), shown_lines));
+  event.leaves.emplace_back("changes", shown_text(describe(*commit)));
   events_.publish(std::move(event));
 }
 
-Result<> LocalController::add_history(model::DataTree& data, const Scope& scope) const {
+// Judged before it is read: it is hidden from most, and most of what a reply could show.
+Result<> LocalController::add_history(model::DataTree& data, const Scope& scope, const Client& client) const {
   if (!store_ || !scope.covers({{"history"}, {"commit", ""}})) return {};
-  PCN_ASSIGN(const std::vector<Commit> commits, store_->history(shown_commits));
-  for (const Commit& commit : commits) {
+  PCN_ASSIGN(const bool permitted,
+             model::may_access(*schema(), "polycube:history", model::Access::read, access_rules_, subject_of(client)));
+  if (!permitted) return {};
+  PCN_ASSIGN(const std::vector<CommitSummary> commits,
+             store_->summaries(scope.target().steps.empty() ? shown_among_others : shown_commits));
+  for (const CommitSummary& commit : commits) {
     const std::string number = std::to_string(commit.number);
+    if (!scope.covers({{"history"}, {"commit", number}})) continue;
     const std::string node = fmt::format("/polycube:history/commit[number='{}']", number);
     PCN_TRY(model::add_leaf(data, node + "/time", utc(commit.time)));
     if (!commit.author.empty()) PCN_TRY(model::add_leaf(data, node + "/author", commit.author));
     if (!commit.comment.empty()) PCN_TRY(model::add_leaf(data, node + "/comment", commit.comment));
-    PCN_TRY(model::add_leaf(data, node + "/changes", text_of(lines_of(commit), shown_lines)));
+    PCN_TRY(model::add_leaf(data, node + "/changes", commit.changes));
   }
   return {};
 }
@@ -108,8 +84,9 @@ Result<std::string> LocalController::carry_out(model::Candidate& candidate, cons
         id, model::flat_changes(change.before.get(), change.after.get(), stays ? model::Leaf::all : model::Leaf::set));
     lines.insert(lines.end(), described.begin(), described.end());
   }
-  describe_chains(chain_changes(topology_.chains, after.chains), lines);
-  std::string text = text_of(lines, lines.size());
+  const auto rewired = describe(chain_changes(topology_.chains, after.chains));
+  lines.insert(lines.end(), rewired.begin(), rewired.end());
+  std::string text = one_text(lines);
   for (const auto& [id, change] : candidate.changes)
     if (!change.before) PCN_TRY(check_name(id));
   if (dry_run) {

@@ -49,9 +49,11 @@ Result<ReadReply> LocalController::read(const std::string& path, const model::Re
   PCN_ASSIGN(const model::Target target, model::resolve(*schema(), path));
   if (target.kind == model::Target::Kind::action)
     return fail(ErrorCode::operation_not_supported, "an action can only be invoked");
-  if (options.content != model::Content::config && Scope(target, options.depth).covers({{"status"}})) refresh_fills();
+  const Scope scope(target, options.depth);
+  if (options.content != model::Content::config && scope.covers({{"status"}})) refresh_fills();
   ReadLock lock(mutex_);
-  PCN_ASSIGN(model::DataTree data, forest(Scope(target, options.depth), options.content));
+  PCN_ASSIGN(model::DataTree data, forest(scope, options.content));
+  if (options.content != model::Content::config) PCN_TRY(add_history(data, scope, client));
   model::hide_unreadable(data, *access_rules_.load(), subject_of(client));
   std::string tag = etag();
   lock.unlock();
@@ -169,7 +171,6 @@ Result<> LocalController::add_machine_state(model::DataTree& data, const Scope& 
   PCN_TRY(add_services(data, scope));
   PCN_TRY(add_cube_list(data, scope));
   PCN_TRY(add_devices(data, scope));
-  PCN_TRY(add_history(data, scope));
   if (scope.covers({{"yang-library"}}) || scope.covers({{"modules-state"}})) PCN_TRY(model::add_yang_library(data));
   return {};
 }

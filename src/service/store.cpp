@@ -4,11 +4,12 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "base/log.h"
+#include "base/file.h"
 
 namespace polycube::service {
 
@@ -40,9 +41,25 @@ constexpr const char* access_table =
     "CREATE TABLE IF NOT EXISTS access (id INTEGER PRIMARY KEY, node TEXT NOT NULL, keys TEXT NOT NULL, leaves TEXT "
     "NOT NULL)";
 constexpr const char* former_table = "DROP TABLE IF EXISTS intent";
+// Also later. What came before it has no text yet.
+constexpr const char* summary_table = R"(
+CREATE TABLE IF NOT EXISTS summary (number INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, changes TEXT);
+INSERT INTO summary SELECT number,
+    (SELECT coalesce(sum(length(keys) + coalesce(length(before), 0) + coalesce(length(after), 0)), 0)
+     FROM change WHERE history=number), NULL
+  FROM history WHERE number NOT IN (SELECT number FROM summary);
+)";
+
+// Pages that are free for what comes next; beyond that, so many a commit are given back.
+constexpr std::int64_t spare_pages = 1024;
+constexpr std::int64_t returned_pages = 2048;
 
 std::optional<control::Leaves> leaves_from(const std::optional<std::string>& text) {
   return text ? std::optional(json::parse(*text).get<control::Leaves>()) : std::nullopt;
+}
+
+std::chrono::system_clock::time_point time_of(std::int64_t milliseconds) {
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds(milliseconds));
 }
 
 std::optional<std::string> text_of(const std::optional<control::Leaves>& leaves) {
@@ -119,10 +136,7 @@ class Store::Statement {
 
 // ---- the file --------------------------------------------------------------------------------------------------------
 
-namespace {
-
-// Under a name that tells when; with what belongs to it.
-Result<> put_aside(const fs::path& file) {
+Result<fs::path> Store::put_aside(const fs::path& file) {
   const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm utc{};
   gmtime_r(&now, &utc);
@@ -131,19 +145,29 @@ Result<> put_aside(const fs::path& file) {
   std::string name = fmt::format("{}.unusable-{}", file.string(), stamp);
   for (int number = 2; fs::exists(name); number++)
     name = fmt::format("{}.unusable-{}-{}", file.string(), stamp, number);
-  for (const char* part : {"-wal", "-shm", Store::intent_suffix, ""}) {
+  for (const char* part : {"-wal", "-shm", intent_suffix, ""}) {
     std::error_code error;
     if (!fs::exists(file.string() + part)) continue;
     fs::rename(file.string() + part, name + part, error);
     if (error) return fail(ErrorCode::system, "cannot rename {}{}: {}", file.string(), part, error.message());
   }
-  log::error("the file is kept as {}; the configuration begins empty", name);
-  return {};
+  PCN_TRY(sync_folder(file.parent_path()));
+  return name;
 }
 
-bool means_unusable(const Error& error) { return error.code == ErrorCode::invalid_value; }
-
-}  // namespace
+std::vector<fs::path> Store::files_aside(const fs::path& file) {
+  std::vector<fs::path> found;
+  const std::string begin = file.filename().string() + ".unusable-";
+  std::error_code error;
+  for (fs::directory_iterator entry(file.parent_path(), error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.rfind(begin, 0) == 0 && !name.ends_with("-wal") && !name.ends_with("-shm") &&
+        !name.ends_with(intent_suffix))
+      found.push_back(entry->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
 
 tl::unexpected<Error> Store::failure() const {
   const int status = sqlite3_errcode(database_);
@@ -172,19 +196,23 @@ Result<> Store::run(const std::string& sql) {
   return sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK ? Result<>() : failure();
 }
 
+// The answer to a question that has one.
+Result<std::int64_t> Store::number(const char* sql) {
+  Statement statement(*this, sql);
+  PCN_ASSIGN(const bool row, statement.step());
+  return row ? statement.number() : 0;
+}
+
 // What it finds there is ours, whole, and of a version that is understood.
 Result<> Store::check() {
-  const auto number = [&](const char* pragma) -> Result<std::int64_t> {
-    Statement statement(*this, pragma);
-    PCN_ASSIGN(const bool row, statement.step());
-    return row ? statement.number() : 0;
-  };
   const std::string& file = file_;
   PCN_ASSIGN(const std::int64_t owner, number("PRAGMA application_id"));
   PCN_ASSIGN(const std::int64_t things, number("SELECT count(*) FROM sqlite_schema"));
   if (owner == 0 && things == 0)
-    return run(fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={}; {} COMMIT", application,
-                           version, tables));
+    return run(
+        fmt::format("PRAGMA auto_vacuum=INCREMENTAL; BEGIN IMMEDIATE; PRAGMA application_id={}; "
+                    "PRAGMA user_version={}; {} COMMIT",
+                    application, version, tables));
   if (owner != application) return fail(ErrorCode::invalid_value, "{} is not a configuration of polycubed", file);
   PCN_ASSIGN(const std::int64_t found, number("PRAGMA user_version"));
   if (found != version)
@@ -197,21 +225,20 @@ Result<> Store::check() {
   return {};
 }
 
-Result<std::unique_ptr<Store>> Store::try_open(const fs::path& file) {
+Result<std::unique_ptr<Store>> Store::try_open(const fs::path& file, const Limits& limits) {
   sqlite3* database = nullptr;
   const mode_t before = umask(0077);
   const int status = sqlite3_open_v2(file.c_str(), &database,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  std::unique_ptr<Store> store(new Store(database, file));
+  std::unique_ptr<Store> store(new Store(database, file, limits));
   const auto prepare = [&]() -> Result<> {
     if (status != SQLITE_OK) return store->failure();
     (void)sqlite3_extended_result_codes(database, 1);
     // Whoever has the state folder is alone; committing is appending to the log, and one fsync.
     PCN_TRY(store->run("PRAGMA locking_mode=EXCLUSIVE"));
     PCN_TRY(store->check());
-    PCN_TRY(store->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
-    PCN_TRY(store->run(access_table));
-    return store->run(former_table);
+    PCN_TRY(store->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608"));
+    return store->run(fmt::format("BEGIN IMMEDIATE; {}; {}; {} COMMIT", access_table, former_table, summary_table));
   };
   const auto done = prepare();
   umask(before);
@@ -219,20 +246,17 @@ Result<std::unique_ptr<Store>> Store::try_open(const fs::path& file) {
   return store;
 }
 
-Result<std::unique_ptr<Store>> Store::open(const fs::path& file) {
-  auto store = try_open(file);
-  if (store) {
-    auto readable = (*store)->read();
-    if (readable) {
-      (void)(*store)->check_place();  // notes where it is
-      return store;
-    }
-    store = tl::unexpected<Error>(readable.error());
+Result<std::unique_ptr<Store>> Store::open(const fs::path& file, const Limits& limits) {
+  auto store = try_open(file, limits);
+  const Error* error = store ? nullptr : &store.error();
+  const auto readable = store ? (*store)->read() : Result<StoredConfiguration>();
+  if (!readable) error = &readable.error();
+  if (error == nullptr) {
+    (void)(*store)->check_place();  // notes where it is
+    return store;
   }
-  if (!means_unusable(store.error())) return fail_with(store.error(), "cannot open the saved configuration");
-  log::error("{}", store.error().message);
-  PCN_TRY(put_aside(file));
-  return try_open(file);
+  if (error->code == ErrorCode::invalid_value) return tl::unexpected<Error>(*error);
+  return fail_with(*error, "cannot open the saved configuration");
 }
 
 Store::~Store() { sqlite3_close(database_); }
@@ -297,6 +321,22 @@ Result<StoredConfiguration> Store::read() try {
   return fail(ErrorCode::invalid_value, "the saved configuration is damaged: {}", damaged.what());
 }
 
+Result<std::map<model::CubeId, control::Changes>> Store::changes_of(std::int64_t number) {
+  std::map<model::CubeId, control::Changes> found;
+  Statement changes(*this, "SELECT cube, service, node, keys, before, after FROM change WHERE history=? ORDER BY id");
+  changes.bind(number);
+  for (;;) {
+    PCN_ASSIGN(const bool more, changes.step());
+    if (!more) return found;
+    const std::string cube = changes.text();
+    control::Change& change = found[{changes.text(), cube}].emplace_back();
+    change.node = changes.text();
+    change.keys = json::parse(changes.text()).get<std::vector<std::string>>();
+    change.before = leaves_from(changes.optional_text());
+    change.after = leaves_from(changes.optional_text());
+  }
+}
+
 Result<std::vector<Commit>> Store::history(std::size_t count) try {
   const std::lock_guard lock(mutex_);
   std::vector<Commit> commits;
@@ -304,27 +344,43 @@ Result<std::vector<Commit>> Store::history(std::size_t count) try {
   found.bind(static_cast<std::int64_t>(count));
   for (;;) {
     PCN_ASSIGN(const bool more, found.step());
-    if (!more) break;
+    if (!more) return commits;
     Commit& commit = commits.emplace_back();
     commit.number = found.number();
-    commit.time = std::chrono::system_clock::time_point(std::chrono::milliseconds(found.number()));
+    commit.time = time_of(found.number());
     commit.author = found.text();
     commit.comment = found.text();
     json::parse(found.text()).get_to(commit.chains);
-    Statement changes(*this, "SELECT cube, service, node, keys, before, after FROM change WHERE history=? ORDER BY id");
-    changes.bind(commit.number);
-    for (;;) {
-      PCN_ASSIGN(const bool one_more, changes.step());
-      if (!one_more) break;
-      const std::string cube = changes.text();
-      control::Change& change = commit.changes[{changes.text(), cube}].emplace_back();
-      change.node = changes.text();
-      change.keys = json::parse(changes.text()).get<std::vector<std::string>>();
-      change.before = leaves_from(changes.optional_text());
-      change.after = leaves_from(changes.optional_text());
-    }
+    PCN_ASSIGN(commit.changes, changes_of(commit.number));
   }
-  return commits;
+} catch (const json::exception& damaged) {
+  return fail(ErrorCode::invalid_value, "the saved history is damaged: {}", damaged.what());
+}
+
+Result<std::vector<CommitSummary>> Store::summaries(std::size_t count) try {
+  const std::lock_guard lock(mutex_);
+  std::vector<CommitSummary> summaries;
+  Statement found(*this,
+                  "SELECT number, time, author, comment, changes, chains FROM history JOIN summary USING (number) "
+                  "ORDER BY number DESC LIMIT ?");
+  found.bind(static_cast<std::int64_t>(count));
+  for (;;) {
+    PCN_ASSIGN(const bool more, found.step());
+    if (!more) return summaries;
+    CommitSummary& summary = summaries.emplace_back();
+    summary.number = found.number();
+    summary.time = time_of(found.number());
+    summary.author = found.text();
+    summary.comment = found.text();
+    if (auto known = found.optional_text()) {
+      summary.changes = std::move(*known);
+      continue;
+    }
+    Commit commit;
+    json::parse(found.text()).get_to(commit.chains);
+    PCN_ASSIGN(commit.changes, changes_of(summary.number));
+    summary.changes = shown_text(describe(commit));
+  }
 } catch (const json::exception& damaged) {
   return fail(ErrorCode::invalid_value, "the saved history is damaged: {}", damaged.what());
 }
@@ -346,9 +402,7 @@ Result<std::vector<engine::OldElement>> Store::intent() {
 
 Result<std::int64_t> Store::last() {
   const std::lock_guard lock(mutex_);
-  Statement number(*this, "SELECT max(number) FROM history");
-  PCN_ASSIGN(const bool found, number.step());
-  return found ? number.number() : 0;
+  return number("SELECT max(number) FROM history");
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
@@ -403,6 +457,11 @@ Result<> Store::save_commit(const Commit& commit) {
               .bind(json(commit.chains).dump())
               .run());
   const std::int64_t number = sqlite3_last_insert_rowid(database_);
+  std::size_t bytes = 0;
+  const auto counted = [&](std::optional<std::string> text) {
+    bytes += text ? text->size() : 0;
+    return text;
+  };
   Statement write(
       *this, "INSERT INTO change (history, cube, service, node, keys, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)");
   for (const auto& [id, changes] : commit.changes)
@@ -411,18 +470,54 @@ Result<> Store::save_commit(const Commit& commit) {
                   .bind(id.name)
                   .bind(id.service)
                   .bind(change.node)
-                  .bind(json(change.keys).dump())
-                  .bind(text_of(change.before))
-                  .bind(text_of(change.after))
+                  .bind(counted(json(change.keys).dump()))
+                  .bind(counted(text_of(change.before)))
+                  .bind(counted(text_of(change.after)))
                   .run());
-  PCN_TRY(Statement(*this, "DELETE FROM change WHERE history<=?").bind(number - kept_commits).run());
-  return Statement(*this, "DELETE FROM history WHERE number<=?").bind(number - kept_commits).run();
+  const auto text = counted(shown_text(describe(commit)));
+  PCN_TRY(Statement(*this, "INSERT INTO summary (number, bytes, changes) VALUES (?, ?, ?)")
+              .bind(number)
+              .bind(static_cast<std::int64_t>(bytes))
+              .bind(text)
+              .run());
+  return forget_history(number);
+}
+
+// What is beyond the limits; the file gives back what that leaves free.
+Result<> Store::forget_history(std::int64_t newest) {
+  PCN_ASSIGN(const std::int64_t beyond, number(fmt::format("SELECT max(number) FROM (SELECT number, sum(bytes) OVER "
+                                                           "(ORDER BY number DESC) AS total FROM summary) "
+                                                           "WHERE total>{} AND number<{}",
+                                                           limits_.bytes, newest)
+                                                   .c_str()));
+  const std::int64_t last = std::max(beyond, newest - limits_.commits);
+  for (const char* sql : {"DELETE FROM change WHERE history<=?", "DELETE FROM summary WHERE number<=?",
+                          "DELETE FROM history WHERE number<=?"})
+    PCN_TRY(Statement(*this, sql).bind(last).run());
+  PCN_ASSIGN(const std::int64_t unused, number("PRAGMA freelist_count"));
+  if (unused <= spare_pages) return {};
+  return run(fmt::format("PRAGMA incremental_vacuum({})", std::min(unused - spare_pages, returned_pages)));
+}
+
+// A commit that fails to reach the disk is in the log nonetheless, where a daemon that begins would find it. So something
+// else is written in its place; then all goes into the database and the log begins anew, since of a log of which the disk
+// refused a part nobody knows what is there.
+Result<> Store::write_over() {
+  if (!refused_in_log_) return {};
+  const std::string same = fmt::format("PRAGMA user_version={}", version);
+  PCN_TRY(run(same));
+  if (sqlite3_wal_checkpoint_v2(database_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK)
+    return failure();
+  PCN_TRY(run(same));
+  refused_in_log_ = false;
+  return {};
 }
 
 Result<> Store::save(const Commit& commit, const topology::Topology& after) {
   if (auto lost = check_place(); !lost) return fail_with(lost.error(), "the change cannot be saved");
   const std::lock_guard lock(mutex_);
   const auto write = [&]() -> Result<> {
+    PCN_TRY(write_over());
     PCN_TRY(run("BEGIN IMMEDIATE"));
     // Deleted ones first: another service may have a cube by the same name now.
     for (const bool deleted : {true, false})
@@ -440,7 +535,10 @@ Result<> Store::save(const Commit& commit, const topology::Topology& after) {
         PCN_TRY(Statement(*this, "INSERT INTO chain VALUES (?, ?)").bind(parent).bind(json(sides.second).dump()).run());
     }
     PCN_TRY(save_commit(commit));
-    return run("COMMIT");
+    refused_in_log_ = true;
+    PCN_TRY(run("COMMIT"));
+    refused_in_log_ = false;
+    return {};
   };
   auto done = write();
   if (done) {
@@ -448,16 +546,8 @@ Result<> Store::save(const Commit& commit, const topology::Topology& after) {
     return done;
   }
   if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK");
-  bury();
+  (void)write_over();  // or before the next one
   return fail_with(done.error(), "the change cannot be saved");
-}
-
-// A commit of which only the fsync() failed is whole in the log, where a daemon that begins after a crash would find it. So
-// something else that changes nothing is written in its place.
-void Store::bury() {
-  if (auto done = run(fmt::format("PRAGMA user_version={}", version)); !done)
-    log::error("should polycubed be killed before a change is saved, it may begin with one that was refused: {}",
-               done.error().message);
 }
 
 Result<> Store::check_place() {

@@ -9,15 +9,17 @@
 
 #include <functional>
 
+#include "base/file.h"
+
 namespace polycube::service {
 namespace {
 
-/// What is done with the files of databases, by calls that SQLite makes through the linker; null: nobody looks.
+/// Stands for the disk on which databases are, by calls that SQLite makes through the linker; null: the real one.
 struct Disk {
-  std::function<int(const std::string& file)> sync;  ///< 0 or an errno
-  std::function<void(const std::string& file, std::int64_t offset)> write;
+  std::function<int(const std::string& file)> sync = [](const std::string&) { return 0; };  ///< 0 or an errno
+  std::function<void(const std::string& file, std::int64_t offset)> write = {};
 };
-Disk* disk = nullptr;
+const Disk* disk = nullptr;
 
 std::string file_of(int fd) {
   std::error_code ignored;
@@ -25,9 +27,9 @@ std::string file_of(int fd) {
 }
 
 extern "C" int fdatasync(int fd) {
-  const int error = disk != nullptr && disk->sync ? disk->sync(file_of(fd)) : 0;
-  errno = error;
-  return error != 0 ? -1 : static_cast<int>(syscall(SYS_fdatasync, fd));
+  if (disk == nullptr) return static_cast<int>(syscall(SYS_fdatasync, fd));
+  errno = disk->sync(file_of(fd));
+  return errno == 0 ? 0 : -1;
 }
 
 extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t count, off64_t offset) {
@@ -51,9 +53,9 @@ class StoreTest : public ::testing::Test {
     std::filesystem::remove_all(folder);
   }
 
-  void open() {
+  void open(const Store::Limits& limits = {}) {
     store.reset();
-    auto opened = Store::open(folder / "c.db");
+    auto opened = Store::open(folder / "c.db", limits);
     ASSERT_TRUE(opened) << opened.error().message;
     store = std::move(*opened);
   }
@@ -80,6 +82,26 @@ class StoreTest : public ::testing::Test {
       text += ";";
     }
     return text;
+  }
+
+  void execute(const std::string& sql) const {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open((folder / "c.db").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(database);
+  }
+
+  /// Leaf x of r1 as one would find it who begins now.
+  [[nodiscard]] std::string as_after_a_kill() const {
+    const auto copy = folder / "copy";
+    std::filesystem::remove_all(copy);
+    std::filesystem::create_directory(copy);
+    for (const char* file : {"c.db", "c.db-wal"}) std::filesystem::copy(folder / file, copy / file);
+    const Disk* watched = std::exchange(disk, nullptr);
+    const auto opened = Store::open(copy / "c.db");
+    disk = watched;
+    const auto found = opened ? (*opened)->read() : tl::unexpected<Error>(opened.error());
+    return found ? found->cubes.at({"router", "r1"}).front().after->at("x") : found.error().message;
   }
 
   std::filesystem::path folder;
@@ -137,20 +159,109 @@ TEST_F(StoreTest, TellsWhatWasDone) {
 }
 
 TEST_F(StoreTest, ForgetsOldHistory) {
+  open({.commits = 3});
   topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
-  save({{r1, {{"", {}, {}, Leaves{}}}}});
-  store.reset();
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open((folder / "c.db").c_str(), &database), SQLITE_OK);
-  const std::string sql = fmt::format("UPDATE sqlite_sequence SET seq={}", Store::kept_commits);
-  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
-  sqlite3_close(database);
-  open();
-  save({{r1, {{"", {}, {}, Leaves{}}}}});
+  for (int i = 0; i < 5; i++) save({{r1, {{"", {}, {}, Leaves{}}}}});
   const auto history = store->history(10);
   ASSERT_TRUE(history);
-  ASSERT_EQ(history->size(), 1U);
-  EXPECT_EQ(history->back().number, Store::kept_commits + 1);
+  ASSERT_EQ(history->size(), 3U);
+  EXPECT_EQ(history->back().number, 3);
+  EXPECT_EQ(store->summaries(10)->size(), 3U);
+  EXPECT_EQ(store->last(), 5);
+}
+
+TEST_F(StoreTest, ItsSizeIsBound) {
+  constexpr std::size_t mebibyte = 1 << 20;
+  const Disk fast;
+  disk = &fast;
+  const Store::Limits limits{.bytes = mebibyte};
+  open(limits);
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  const std::string text(mebibyte / 10, 'x');
+  for (int i = 0; i < 40; i++) save({{r1, {{"", {}, {}, Leaves{{"x", text}}}}}});
+  EXPECT_GT(store->history(100)->size(), 5U);
+  EXPECT_LE(store->history(100)->size(), 10U);
+  // One that is beyond the limit alone can be taken back, until there is another.
+  save({{r1, {{"", {}, {}, Leaves{{"x", std::string(12 * mebibyte, 'y')}}}}}});
+  EXPECT_EQ(store->history(100)->size(), 1U);
+  store.reset();
+  EXPECT_GT(std::filesystem::file_size(folder / "c.db"), 12 * mebibyte);
+  open(limits);
+  for (int i = 0; i < 5; i++) save({{r1, {{"", {}, {}, Leaves{{"x", "small"}}}}}});
+  store.reset();
+  EXPECT_LT(std::filesystem::file_size(folder / "c.db"), 8 * mebibyte) << "what is free is given back";
+}
+
+TEST_F(StoreTest, TellsWhatWasDoneInWords) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  save({{r1, {{"", {}, {}, Leaves{}}}}}, "first");
+  Changes many;
+  for (int i = 0; i < 5000; i++) many.push_back({"route", {std::to_string(i)}, {}, Leaves{}});
+  save({{r1, many}});
+  const auto told = store->summaries(10);
+  ASSERT_TRUE(told) << told.error().message;
+  ASSERT_EQ(told->size(), 2U);
+  EXPECT_EQ(told->at(1).comment, "first");
+  EXPECT_EQ(told->at(1).author, "root");
+  EXPECT_EQ(told->at(1).number, 1);
+  EXPECT_EQ(told->at(1).changes, "create router r1");
+  EXPECT_LT(told->at(0).changes.size(), 10'000U);
+  EXPECT_TRUE(told->at(0).changes.ends_with("\n... and 4900 more")) << told->at(0).changes;
+  EXPECT_EQ(store->summaries(1)->size(), 1U);
+  save({{r1, {{"", {}, Leaves{}, Leaves{{"x", "x" + fmt::format("{:é>2000}", "")}}}}}});
+  const std::string text = store->summaries(1)->at(0).changes;
+  EXPECT_TRUE(text.starts_with("change router r1 x:") && text.ends_with("é ...")) << text;
+  EXPECT_LT(text.size(), 1010U);
+  // A database of before has no words.
+  store.reset();
+  execute("DROP TABLE summary");
+  open();
+  EXPECT_EQ(store->summaries(10)->at(0).changes, text);
+  EXPECT_EQ(store->summaries(10)->at(1).changes, told->at(0).changes);
+  EXPECT_EQ(store->summaries(10)->at(2).changes, "create router r1");
+}
+
+// The disk refuses the log of a transaction, which is in it nonetheless, whole. Killed then, or later.
+TEST_F(StoreTest, WhatWasRefusedDoesNotComeBack) {
+  topology.cubes["r1"] = {.service = "router", .log_level = "INFO"};
+  save({{r1, {{"", {}, {}, Leaves{{"x", "saved"}}}}}});
+  Disk broken;
+  broken.sync = [](const std::string&) { return EIO; };
+  disk = &broken;
+  Commit commit;
+  commit.changes = {{r1, {{"", {}, Leaves{{"x", "saved"}}, Leaves{{"x", "refused"}}}}}};
+  for (int i = 0; i < 3; i++) {
+    const auto refused = store->save(commit, topology);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("the change cannot be saved"), std::string::npos);
+    EXPECT_EQ(as_after_a_kill(), "saved");
+  }
+  EXPECT_EQ(store->read()->cubes.at(r1).front().after->at("x"), "saved");
+  disk = nullptr;
+  save({{r1, {{"", {}, Leaves{{"x", "saved"}}, Leaves{{"x", "next"}}}}}});
+  EXPECT_EQ(as_after_a_kill(), "next");
+  EXPECT_EQ(store->history(10)->size(), 2U);
+}
+
+TEST_F(StoreTest, AFileThatCannotBeUsedIsLeftAlone) {
+  const auto content = [&](const std::filesystem::path& file) { return read_file(file).value_or("-"); };
+  const auto file = folder / "c.db";
+  for (const char* sql : {"PRAGMA user_version=99", "PRAGMA application_id=5"}) {
+    store.reset();
+    execute(sql);
+    const std::string found = content(file);
+    const auto refused = Store::open(file);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_value);
+    EXPECT_EQ(content(file), found);
+    const std::size_t known = Store::files_aside(file).size();
+    const auto aside = Store::put_aside(file);
+    ASSERT_TRUE(aside) << aside.error().message;
+    EXPECT_EQ(content(*aside), found);
+    EXPECT_FALSE(std::filesystem::exists(file));
+    EXPECT_EQ(Store::files_aside(file).size(), known + 1);
+    open();
+  }
 }
 
 // A log that begins anew forgets what is in it: by then that is in the database, on the disk, where it got from the disk.
@@ -199,6 +310,7 @@ TEST_F(StoreTest, TheCommitMakesTheIntentVoid) {
   ASSERT_EQ(found->size(), 2U);
   EXPECT_EQ(found->front().element.key, added.element.key);
   EXPECT_FALSE(found->front().element.value);
+  EXPECT_EQ(found->front().layout, "one");
   EXPECT_EQ(found->back().element.value, changed.element.value);
   // Killed right after the commit, before anything else was written.
   std::filesystem::copy(folder / "c.db-intent", folder / "kept");
@@ -231,4 +343,3 @@ TEST_F(StoreTest, AFolderThatIsNotThereIsAnError) {
 
 }  // namespace
 }  // namespace polycube::service
-  EXPECT_EQ(found->front().layout, "one");
