@@ -134,12 +134,35 @@ Result<std::string> LocalController::apply(const std::map<std::string, std::stri
   return carry_out(candidate, settings, is_true(input, "dry-run"));
 }
 
+// Going back begins with what runs; of a cube that does not, that is nothing, and nothing of what was saved would be left.
+Result<> LocalController::check_restored(const std::vector<Commit>& commits) const {
+  const auto concerns = [](const Commit& commit, const std::string& cube) {
+    const auto names = [&](const auto& chain) {
+      const auto& [before, after] = chain.second;
+      return std::find(before.begin(), before.end(), cube) != before.end() ||
+             std::find(after.begin(), after.end(), cube) != after.end();
+    };
+    return std::any_of(commit.changes.begin(), commit.changes.end(),
+                       [&](const auto& change) { return change.first.name == cube; }) ||
+           std::any_of(commit.chains.begin(), commit.chains.end(), names);
+  };
+  for (const Unrestored& missing : unrestored_)
+    for (const Commit& commit : commits)
+      if (concerns(commit, missing.cube.name))
+        return fail(ErrorCode::in_use,
+                    "change {} concerns cube {} ({}), which could not be restored: what is saved of it would be lost; "
+                    "remove the reason first ({})",
+                    commit.number, missing.cube.name, missing.cube.service, missing.reason);
+  return {};
+}
+
 Result<std::string> LocalController::roll_back(const std::map<std::string, std::string>& input) {
   if (!store_) return fail(ErrorCode::operation_not_supported, "the daemon keeps no history (--transient)");
   const std::size_t count = std::stoul(input.at("count"));
   PCN_ASSIGN(const std::vector<Commit> commits, store_->history(count));
   if (commits.size() < count)
     return fail(ErrorCode::data_missing, "there are only {} changes in the history", commits.size());
+  PCN_TRY(check_restored(commits));
   std::map<model::CubeId, control::Changes> back;  // in order
   std::optional<control::Changes> access;          // the rules as they were
   Settings settings{.restored = nullptr, .chains = topology_.chains};
