@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "model/user_order.h"
 #include "service/library.h"
 #include "service/packet_log.h"
 
@@ -74,6 +75,15 @@ void open_package(const std::string& name, Catalogue::Entry& entry, const model:
     return;
   }
   auto package =
+  if (const auto node = model::ordered_by_user(*model)) {
+    entry.error = Error{ErrorCode::invalid_value,
+                        fmt::format("{} of its model is ordered-by user, and no cube keeps such an order: give its "
+                                    "entries a key or leaf that says their order",
+                                    *node),
+                        {},
+                        {}};
+    return;
+  }
       engine::Package::open(entry.folder, *model, entry.remote ? bpf::Origin::outside : bpf::Origin::installed);
   if (!package) {
     entry.error = std::move(package).error();
