@@ -20,6 +20,7 @@ std::map<std::string, fs::path> packages_in(const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
+    if (name.front() == '.') continue;
     if (fs::exists(entry.path() / (name + ".yang"), error)) {
       found.emplace(name, entry.path());
     } else if (entry.is_directory(error)) {
@@ -74,7 +75,6 @@ void open_package(const std::string& name, Catalogue::Entry& entry, const model:
       entry.error = Error{ErrorCode::invalid_value, "its model could not be loaded", {}, {}};
     return;
   }
-  auto package =
   if (const auto node = model::ordered_by_user(*model)) {
     entry.error = Error{ErrorCode::invalid_value,
                         fmt::format("{} of its model is ordered-by user, and no cube keeps such an order: give its "
@@ -84,6 +84,7 @@ void open_package(const std::string& name, Catalogue::Entry& entry, const model:
                         {}};
     return;
   }
+  auto package =
       engine::Package::open(entry.folder, *model, entry.remote ? bpf::Origin::outside : bpf::Origin::installed);
   if (!package) {
     entry.error = std::move(package).error();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Services that come at run time, with a process of their own.
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
+#include <cstdio>
 
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/log.h"
 #include "service/cube_tree.h"
@@ -17,58 +18,54 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string content_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
-Result<> write_file(const fs::path& file, const std::string& content) {
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
-  stream.write(content.data(), static_cast<std::streamsize>(content.size()));
-  stream.close();
-  if (!stream) return fail(ErrorCode::system, "cannot write {}: {}", file.string(), std::strerror(errno));
-  return {};
-}
-
-/// A package in the making: what was in its place comes back unless it is kept.
+/// A package in the making: what was in its place comes back unless it is kept. At any instant, and after a loss of power, one
+/// of them is there, whole.
 class StoredPackage {
  public:
   StoredPackage(const fs::path& folder, const std::string& name)
-      : path_(folder / name), before_(folder / ("." + name + ".before")) {}
+      : path_(folder / name), other_(folder / ("." + name)) {}
   StoredPackage(const StoredPackage&) = delete;
   StoredPackage& operator=(const StoredPackage&) = delete;
   ~StoredPackage() {
+    if (placed_ && !kept_)
+      if (auto undone = swap(); !undone) log::error("{}", undone.error().message);
     std::error_code ignored;
-    if (!kept_) {
-      fs::remove_all(path_, ignored);
-      if (fs::exists(before_, ignored)) fs::rename(before_, path_, ignored);
-    }
-    fs::remove_all(before_, ignored);
+    fs::remove_all(other_, ignored);
   }
 
   [[nodiscard]] Result<> write(const ServiceOffer& offer) {
     std::error_code error;
-    fs::remove_all(before_, error);
-    if (fs::exists(path_)) fs::rename(path_, before_, error);
-    if (error) return fail(ErrorCode::system, "cannot replace {}: {}", path_.string(), error.message());
-    for (const fs::path& folder : {path_.parent_path(), path_})
+    fs::remove_all(other_, error);
+    for (const fs::path& folder : {other_.parent_path(), other_})
       if (::mkdir(folder.c_str(), 0700) < 0 && errno != EEXIST)
         return fail_errno(errno, fmt::format("cannot create the folder {}", folder.string()));
-    PCN_TRY(write_file(path_ / (offer.name + ".yang"), offer.model));
+    PCN_TRY(put_file(other_ / (offer.name + ".yang"), offer.model, Lasting::power));
     for (const auto& [name, objects] : offer.objects) {
-      PCN_TRY(write_file(path_ / (name + ".tc.o"), objects.first));
-      PCN_TRY(write_file(path_ / (name + ".xdp.o"), objects.second));
+      PCN_TRY(put_file(other_ / (name + ".tc.o"), objects.first, Lasting::power));
+      PCN_TRY(put_file(other_ / (name + ".xdp.o"), objects.second, Lasting::power));
     }
-    return {};
+    PCN_TRY(swap());
+    placed_ = true;
+    PCN_TRY(sync_folder(path_.parent_path()));
+    return sync_folder(path_.parent_path().parent_path());
   }
   [[nodiscard]] const fs::path& path() const { return path_; }
   void keep() { kept_ = true; }
 
  private:
+  // What is in its place, if anything, and what is beside it.
+  [[nodiscard]] Result<> swap() {
+    const bool exchange = fs::exists(path_) && fs::exists(other_);
+    const fs::path& from = fs::exists(other_) ? other_ : path_;
+    const fs::path& to = fs::exists(other_) ? path_ : other_;
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), exchange ? RENAME_EXCHANGE : 0) < 0)
+      return fail_errno(errno, fmt::format("cannot replace {}", path_.string()));
+    return {};
+  }
+
   fs::path path_;
-  fs::path before_;
+  fs::path other_;
+  bool placed_ = false;
   bool kept_ = false;
 };
 
@@ -115,8 +112,8 @@ bool LocalController::is_known(const ServiceOffer& offer) const {
   return model != catalogue_.schema()->texts().end() && model->second == offer.model &&
          names_in(folder, ".tc.o").size() == offer.objects.size() &&
          std::all_of(offer.objects.begin(), offer.objects.end(), [&](const auto& program) {
-           return content_of(folder / (program.first + ".tc.o")) == program.second.first &&
-                  content_of(folder / (program.first + ".xdp.o")) == program.second.second;
+           return read_file(folder / (program.first + ".tc.o")) == program.second.first &&
+                  read_file(folder / (program.first + ".xdp.o")) == program.second.second;
          });
 }
 
