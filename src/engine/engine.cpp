@@ -29,6 +29,8 @@ void Engine::leave() {
   if (pins_) pins_->leave();
 }
 
+bool Engine::runs_already() const { return pins_ && pins_->holds_links(); }
+
 Result<> Engine::settle() { return pins_ ? pins_->settle(Injector::remove) : Result<>(); }
 
 Result<std::unique_ptr<Engine>> Engine::create(const std::filesystem::path& programs,

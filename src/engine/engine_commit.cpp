@@ -182,8 +182,10 @@ Result<> Engine::commit(const Transaction& transaction, Staged& staged) {
   for (const std::string& name : last) PCN_TRY(install(name, staged));
   if (!last.empty()) PCN_TRY(steer_roots(transaction, last, staged));
   for (auto& [gate, root] : staged.roots)
-    if (auto done = root.take_over(); !done)
+    if (auto done = root.take_over(); !done) {
+      if (transaction.culprit != nullptr) transaction.culprit->device = gate.device;
       return fail_with(done.error(), device_name(transaction.devices, gate.device));
+    }
   return transaction.save ? transaction.save() : Result<>();
 }
 

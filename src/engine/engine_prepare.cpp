@@ -32,6 +32,13 @@ bool any_wire(const topology::CubeWires& wires, const std::function<bool(const W
   return false;
 }
 
+// Passes on what a step that concerns one cube alone gives.
+template <typename T>
+Result<T> blame(const Transaction& transaction, const std::string& cube, Result<T> done) {
+  if (!done && transaction.culprit != nullptr) transaction.culprit->cube = cube;
+  return done;
+}
+
 // Whose gate this is, for messages.
 std::string owner_of(const Transaction& transaction, const Gate& gate) {
   const Wire& first = transaction.wiring.gates.at(gate);
@@ -175,7 +182,8 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     const Package* package = transaction.packages.at(cube.service);
     Platform& platform = *platforms_.at(family_of(cube.hook));
     const Cube::Surroundings surroundings{*platform.panel, *platforms_.at(Family::tc)->panel, tables_, pins_.get()};
-    PCN_ASSIGN(auto created, Cube::create(surroundings, name, *package, cube.hook, cube.uuid));
+    PCN_ASSIGN(auto created,
+               blame(transaction, name, Cube::create(surroundings, name, *package, cube.hook, cube.uuid)));
     if (const auto codes = transaction.programs.find(name); codes != transaction.programs.end())
       created->set_programs(codes->second);
     staged.created.emplace(name, std::move(created));
@@ -199,9 +207,11 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     PCN_ASSIGN(CubeConstants constants, make_constants(transaction, name, staged));
     if (!created && constants == running.constants()) continue;
     staged.loads.emplace(name, Staged::Load{std::move(constants), {}});
-    if (created || wire_change(name, staged) != WireChange::loses) PCN_TRY(load(name, staged));
+    if (created || wire_change(name, staged) != WireChange::loses)
+      PCN_TRY(blame(transaction, name, load(name, staged)));
     if (created)
-      if (auto done = follow_log(running); !done) return fail_with(done.error(), fmt::format("cube {}", name));
+      if (auto done = blame(transaction, name, follow_log(running)); !done)
+        return fail_with(done.error(), fmt::format("cube {}", name));
     if (attached_ && created && running.injector_map() != nullptr) {
       PCN_ASSIGN(Injector * device, injector(Family::xdp));
       PCN_TRY(device->put_into(*running.injector_map()));
@@ -214,7 +224,7 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
     const PortNames ports = port_names(transaction.after.cubes.at(name));
     for (const TableChange& change : changes) {
       PCN_ASSIGN(TableAccess table, staged.created.at(name)->table(*change.binding));
-      if (auto done = table.apply(change.changes, ports, ports, nullptr); !done)
+      if (auto done = blame(transaction, name, table.apply(change.changes, ports, ports, nullptr)); !done)
         return fail_with(done.error(), fmt::format("cube {}", name));
     }
   }
@@ -224,27 +234,27 @@ Result<> Engine::prepare_cubes(const Transaction& transaction, Staged& staged) {
 // What was written by a transaction that came to nothing; what cannot be found any more needs no putting back, and what was in
 // a table of another form cannot be told in this one.
 void Engine::put_back(const Transaction& transaction, Staged& staged) {
+  std::set<std::pair<std::string, std::string>> other_forms;
   for (const OldElement& old : transaction.interrupted) {
     for (const auto& [name, cube] : staged.created) {
       if (transaction.after.cubes.at(name).uuid != old.cube) continue;
       const auto access = cube->map(old.table);
       if (!access) continue;
-      const bpf::Map& map = access->table->map();
-      const auto& [key, value] = old.element;
-      if (key.size() != map.info().key_size || (value && value->size() != map.lookup_size())) continue;
-      if (auto done = value ? map.update(key, *value) : map.remove(key); !done)
-  std::set<std::pair<std::string, std::string>> other_forms;
-        log::error("cube {}: {}", name, done.error().message);
-    }
-  }
-}
-
       if (fingerprint(access->table->shape()) != old.layout) {
         if (other_forms.emplace(name, old.table).second)
           log::warn("table {} of cube {} had another form when a change was interrupted: what that wrote stays in it",
                     old.table, name);
         continue;
       }
+      const bpf::Map& map = access->table->map();
+      const auto& [key, value] = old.element;
+      if (key.size() != map.info().key_size || (value && value->size() != map.lookup_size())) continue;
+      if (auto done = value ? map.update(key, *value) : map.remove(key); !done)
+        log::error("cube {}: {}", name, done.error().message);
+    }
+  }
+}
+
 Result<> Engine::prepare_roots(const Transaction& transaction, Staged& staged) {
   for (const auto& [gate, first] : transaction.wiring.gates) {
     staged.gates[first.cube].emplace(first.direction, first.port);
@@ -263,8 +273,10 @@ Result<> Engine::attach_roots(const Transaction& transaction, Staged& staged) {
   if (!attached_) return {};
   for (auto& [gate, root] : staged.roots) {
     make_way(transaction, gate, staged);
-    if (auto done = root.attach(device_name(transaction.devices, gate.device), gate, pins_.get()); !done)
+    if (auto done = root.attach(device_name(transaction.devices, gate.device), gate, pins_.get()); !done) {
+      if (transaction.culprit != nullptr) transaction.culprit->device = gate.device;
       return fail_with(done.error(), owner_of(transaction, gate));
+    }
   }
   return {};
 }

@@ -37,6 +37,10 @@ std::string without_dots(std::string name) {
   return name;
 }
 
+bool is_in(const fs::path& pins, const fs::path& path, const char* folder) {
+  return path.lexically_relative(pins).begin()->string() == folder;
+}
+
 void for_each_file(const fs::path& folder, const std::function<void(const fs::path&)>& visit) {
   std::error_code error;
   for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
@@ -219,21 +223,24 @@ std::set<fs::path> Pins::leftovers() const {
   return found;
 }
 
+bool Pins::holds_links() const {
+  const std::set<fs::path> found = leftovers();
+  return std::any_of(found.begin(), found.end(),
+                     [&](const fs::path& path) { return is_in(folder_, path, links) && parse(path.filename()); });
+}
+
 Result<> Pins::settle(const std::function<void(const bpf::Link&)>& end_device) {
   std::set<fs::path> old = leftovers();
   {
     const std::lock_guard lock(mutex_);
     settled_ = true;
   }
-  const auto is_in = [&](const fs::path& path, const char* folder) {
-    return path.lexically_relative(folder_).begin()->string() == folder;
-  };
   // First nothing enters any more, then what packets were in may go.
   for (const fs::path& path : old)
-    if (is_in(path, links)) unpin(path);
+    if (is_in(folder_, path, links)) unpin(path);
   if (!old.empty()) PCN_TRY(bpf::wait_for_running_programs());
   for (const fs::path& path : old) {
-    if (is_in(path, own_devices))
+    if (is_in(folder_, path, own_devices))
       if (const auto link = bpf::open_pinned_link(path)) end_device(*link);
     unpin(path);
   }

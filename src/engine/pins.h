@@ -83,6 +83,8 @@ class Pins {
   [[nodiscard]] std::vector<std::filesystem::path> missing() const;
   /// Pins what is missing again. Errors: as open(), and what is in the way.
   [[nodiscard]] Result<> restore();
+  /// Whether a daemon before left some of the latter, and settle() was not called yet.
+  [[nodiscard]] bool holds_links() const;
 
   /// From now on nothing is unpinned.
   void leave() { leaving_ = true; }

@@ -254,7 +254,8 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   topology::Devices devices;
   if (restoring) {
     PCN_TRY(devices_->refresh());
-    devices = usable_devices(after);
+    devices = host_devices();
+    std::erase_if(devices, [&](const auto& device) { return refused_devices_.contains(device.second.index); });
   } else {
     PCN_ASSIGN(devices, judge(after));
   }
@@ -271,6 +272,7 @@ Result<> LocalController::commit(model::Candidate& candidate, const Cleared& cle
   if (!restoring) transaction.save = [&] { return save(candidate, after); };
   if (store_ && !restoring) transaction.intend = [&](const auto& elements) { return store_->intend(elements); };
   transaction.interrupted = settings.interrupted;
+  transaction.culprit = settings.culprit;
   control.begin();
   const std::size_t remains = engine_->not_taken_back().size();
   if (auto done = engine_->apply(transaction); !done) {

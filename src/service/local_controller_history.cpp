@@ -54,7 +54,7 @@ void LocalController::announce_commit() {
 Result<> LocalController::add_history(model::DataTree& data, const Scope& scope, const Client& client) const {
   if (!store_ || !scope.covers({{"history"}, {"commit", ""}})) return {};
   PCN_ASSIGN(const bool permitted,
-             model::may_access(*schema(), "polycube:history", model::Access::read, access_rules_, subject_of(client)));
+             model::may_access(*schema(), "polycube:history", model::Access::read, *access_rules_.load(), subject_of(client)));
   if (!permitted) return {};
   PCN_ASSIGN(const std::vector<CommitSummary> commits,
              store_->summaries(scope.target().steps.empty() ? shown_among_others : shown_commits));

@@ -157,6 +157,7 @@ Result<> LocalController::attach_service(const ServiceOffer& offer, std::shared_
   catalogue_.connect(offer.name, std::move(source));
   if (was_away) report(Fault::cleared, "service-detached", offer.name, "its process is connected again");
   log::info("service {} is attached; it has {} cubes", offer.name, cubes.size());
+  restore_missing();
   return {};
 }
 

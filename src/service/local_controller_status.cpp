@@ -78,6 +78,12 @@ std::vector<LocalController::Problem> LocalController::problems() const {
         {"access-rules-unusable", "nacm",
          fmt::format("the saved access rules cannot be used, only root is let in: {}", *unusable_rules_),
          "remove the reason and restart polycubed, or replace ietf-netconf-acm:nacm as a whole (PUT, DELETE)"});
+  if (store_)
+    for (const auto& file : Store::files_aside(options_.state_file))
+      problems.push_back({"configuration-aside", file.filename().string(),
+                          fmt::format("{} is a saved configuration that could not be used: the daemon began without it",
+                                      file.string()),
+                          "configure what is missing, access rules first, and move the file away"});
   for (const Unrestored& cube : unrestored_)
     problems.push_back({"cube-not-restored", cube.cube.name,
                         fmt::format("cube {} ({}) does not run: {}", cube.cube.name, cube.cube.service, cube.reason),

@@ -122,6 +122,31 @@ def test_what_it_sent_is_known_after_a_restart(lab):
     assert daemon.stop() == 0
 
 
+def test_cubes_that_wait_for_their_service(lab):
+    """What it sent is gone; it comes back, and they do."""
+    daemon = lab.daemon(remote=True, clean=False)
+    sample = RemoteService(lab, daemon).start()
+    a = lab.station("a")
+    create(daemon, "s", ports=[{"name": "p1", "peer": a.port}], level=3, entry=[{"name": "x", "number": 7}])
+    daemon.do("simplebridge add other")
+    before = daemon.configuration()[0]
+    sample.stop()
+    assert daemon.stop() == 0
+    shutil.rmtree(daemon.state / "services/sample")
+    daemon.start()
+
+    def missing():
+        return [one["name"] for one in daemon.data("GET", "polycube:status").json["polycube:status"].get("not-restored", [])]
+
+    assert missing() == ["s"] and "other" in daemon.do("cubes show")
+    sample.start()
+    eventually(lambda: missing() == [], "the cube is there again")
+    assert daemon.configuration()[0] == before
+    assert daemon.port_status("s", "p1") == "UP"
+    assert state(daemon, "s")["level"] == 3
+    assert daemon.stop() == 0
+
+
 # ---- dying, stalling, coming back ------------------------------------------------------------------------------------
 
 def wired(lab, daemon, **leaves):
