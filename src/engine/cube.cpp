@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -26,6 +28,7 @@ Result<std::unique_ptr<Cube>> Cube::create(const Surroundings& surroundings, con
   if (package.egress()) PCN_TRY(allocate(cube->egress_slot_, surroundings.panel));
   if (package.egress() && xdp) PCN_TRY(allocate(cube->host_egress_slot_, surroundings.tc_panel));
   cube->microcubes_.emplace(MicrocubeId{}, Microcube{package.master()});
+  PCN_TRY(cube->find_counted_before());
   return cube;
 }
 
@@ -179,7 +182,10 @@ Result<CubeStatistics> Cube::statistics(const std::vector<std::uint16_t>& ports)
   CubeStatistics statistics;
   for (std::uint16_t port : ports) {
     const pcn_port_stats& now = sum.port[port % PCN_MAX_PORTS];
-    const PortStatistics before = counted_before(port);
+    const PortStatistics noted = counted_before(port);
+    // What was noted of counters that somebody took away is nothing to these.
+    const bool fits = noted.in_packets <= now.rx_packets && noted.out_packets <= now.tx_packets;
+    const PortStatistics before = fits ? noted : PortStatistics{};
     statistics.ports[port] = {now.rx_packets - before.in_packets, now.rx_bytes - before.in_bytes,
                               now.tx_packets - before.out_packets, now.tx_bytes - before.out_bytes};
   }
@@ -198,8 +204,47 @@ PortStatistics Cube::counted_before(std::uint16_t port) const {
 Result<> Cube::start_counting(std::uint16_t port) {
   PCN_ASSIGN(const pcn_stats sum, total());
   const pcn_port_stats& now = sum.port[port % PCN_MAX_PORTS];
-  counted_before_[port] = {now.rx_packets, now.rx_bytes, now.tx_packets, now.tx_bytes};
+  return set_counted_before(port, {now.rx_packets, now.rx_bytes, now.tx_packets, now.tx_bytes});
+}
+
+// The counters of all ports are one value of each CPU, which programs add to: a port's cannot be set to zero without losing
+// what is counted meanwhile. What they began with is kept beside them, for daemons to come.
+Result<> Cube::set_counted_before(std::uint16_t port, const PortStatistics& statistics) {
+  counted_before_[port] = statistics;
+  if (kept_counted_before_.fd() < 0) {
+    PCN_ASSIGN(bpf::Map map, bpf::Map::create({.name = "pcn_before",
+                                               .type = BPF_MAP_TYPE_ARRAY,
+                                               .key_size = sizeof(__u32),
+                                               .value_size = sizeof(pcn_port_stats),
+                                               .max_entries = PCN_MAX_PORTS}));
+    PCN_TRY(keep_counted_before(std::move(map)));
+  }
+  PCN_TRY(kept_counted_before_.set(port % PCN_MAX_PORTS, pcn_port_stats{statistics.in_packets, statistics.in_bytes,
+                                                                        statistics.out_packets, statistics.out_bytes}));
   return {};
+}
+
+Result<> Cube::keep_counted_before(bpf::Map map) {
+  if (pins_ != nullptr) {
+    PCN_ASSIGN(counted_before_pin_, pins_->pin(map.fd(), counted_before_name()));
+  }
+  kept_counted_before_ = std::move(map);
+  return {};
+}
+
+// That of a daemon before, with the counters that are taken over as well.
+Result<> Cube::find_counted_before() {
+  auto left = pins_ != nullptr ? pins_->find_map(counted_before_name()) : std::nullopt;
+  if (!left || left->map.info().value_size != sizeof(pcn_port_stats)) return {};
+  for (__u32 port = 0; port < std::min<__u32>(left->map.info().max_entries, PCN_MAX_PORTS); port++) {
+    PCN_ASSIGN(const bpf::Bytes value, left->map.lookup(std::as_bytes(std::span(&port, 1))));
+    pcn_port_stats before{};
+    std::memcpy(&before, value.data(), sizeof(before));
+    if (before.rx_packets != 0 || before.tx_packets != 0)
+      counted_before_[static_cast<std::uint16_t>(port)] = {before.rx_packets, before.rx_bytes, before.tx_packets,
+                                                           before.tx_bytes};
+  }
+  return keep_counted_before(std::move(left->map));
 }
 
 }  // namespace polycube::engine

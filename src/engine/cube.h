@@ -199,7 +199,7 @@ class Cube {
   [[nodiscard]] Result<> start_counting(std::uint16_t port);
   /// What was counted before the port was created, to take start_counting() back.
   [[nodiscard]] PortStatistics counted_before(std::uint16_t port) const;
-  void set_counted_before(std::uint16_t port, const PortStatistics& statistics) { counted_before_[port] = statistics; }
+  [[nodiscard]] Result<> set_counted_before(std::uint16_t port, const PortStatistics& statistics);
 
   /// The wires that the installed program and the flood entries follow; kept by the engine.
   topology::CubeWires wires;
@@ -226,6 +226,9 @@ class Cube {
   }
   [[nodiscard]] const bpf::Map* shared(const std::string& name) const;  ///< with the engine; null when there is none
   [[nodiscard]] Result<pcn_stats> total() const;
+  [[nodiscard]] std::string counted_before_name() const { return fmt::format("tables/{}/counted-before", uuid_); }
+  [[nodiscard]] Result<> find_counted_before();
+  [[nodiscard]] Result<> keep_counted_before(bpf::Map map);
   [[nodiscard]] bool is_host_gate(const CubeGate& gate) const;
   struct Loading;  ///< a microcube that is being loaded
   [[nodiscard]] Result<> load_microcube(Loading& loading) const;
@@ -274,6 +277,8 @@ class Cube {
   std::map<MicrocubeId, std::uint64_t> changed_;  ///< at which version each was changed, also those that are gone
   CubePrograms programs_;
   std::map<std::uint16_t, PortStatistics> counted_before_;
+  bpf::Map kept_counted_before_;  ///< the same, pinned as the counters are; made when it is needed
+  Pin counted_before_pin_;
 
  public:
   bool follows_log = false;

@@ -71,7 +71,7 @@ Result<> Engine::start_counting(const Transaction& transaction, Staged& staged) 
     for (const auto& [port_name, port] : cube.ports) {
       if (before.contains(port_name)) continue;
       staged.undo.add([running, index = port.index, old = running->counted_before(port.index)] {
-        running->set_counted_before(index, old);
+        (void)running->set_counted_before(index, old);
       });
       PCN_TRY(running->start_counting(port.index));
     }

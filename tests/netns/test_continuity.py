@@ -123,6 +123,26 @@ def test_counters_go_on(lab, keeper, hook):
     assert int(received()) >= before + 20, "those that came while there was no daemon count"
 
 
+def test_counters_of_a_port_that_took_the_place_of_another_go_on(lab, keeper, hook):
+    """They begin with zero, also for the daemon that comes next."""
+    a, b = lab.station("a"), lab.station("b")
+    daemon = keeper
+    helloworld(daemon, "h1", hook, a.port, b.port)
+    a.ping(b, count=100, interval=0.01)
+    daemon.do("h1 ports del p1")
+    daemon.do(f"h1 ports add new peer={a.port}")
+    a.ping(b)
+
+    def received():
+        return int(daemon.data("GET", "polycube:cubes/cube=h1/ports=new/in-pkts").json["polycube:in-pkts"])
+
+    before = received()
+    assert before < 100
+    daemon.kill()
+    daemon.start()
+    assert before <= received() < 100
+
+
 def test_what_is_not_wanted_any_more_goes(lab, keeper, hook):
     """A daemon that begins empty takes down what the one before left."""
     a, b = lab.station("a"), lab.station("b")
