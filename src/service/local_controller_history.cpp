@@ -52,9 +52,9 @@ void LocalController::announce_commit() {
 
 // Judged before it is read: it is hidden from most, and most of what a reply could show.
 Result<> LocalController::add_history(model::DataTree& data, const Scope& scope, const Client& client) const {
-  if (!store_ || !scope.covers({{"history"}, {"commit", ""}})) return {};
-  PCN_ASSIGN(const bool permitted,
-             model::may_access(*schema(), "polycube:history", model::Access::read, *access_rules_.load(), subject_of(client)));
+  if (!store_ || !scope.covers({{"history"}, {"commit"}})) return {};
+  PCN_ASSIGN(const bool permitted, model::may_access(*schema(), "polycube:history", model::Access::read,
+                                                     *access_rules_.load(), subject_of(client)));
   if (!permitted) return {};
   PCN_ASSIGN(const std::vector<CommitSummary> commits,
              store_->summaries(scope.target().steps.empty() ? shown_among_others : shown_commits));

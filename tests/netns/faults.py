@@ -36,6 +36,7 @@ ERRORS = {
     "read": ["EIO"],
     "recvfrom": ["ENOBUFS"],
     "recvmsg": ["ENOBUFS"],
+    "rename": ["EIO"],
     "rmdir": ["EBUSY"],
     "sendmsg": ["ENOBUFS"],
     "sendto": ["EPIPE"],

@@ -205,6 +205,23 @@ def test_history_and_rollback(lab, net):
         assert code in (REFUSED, SYNTAX_ERROR) and message in output, output
 
 
+def test_as_much_of_the_history_as_is_asked_for(lab, daemon):
+    for number in range(12):
+        daemon.do(f"helloworld add h{number}")
+
+    def numbers(path, key="polycube:history"):
+        reply = daemon.data("GET", path)
+        assert reply.status == 200, reply.text
+        return [commit["number"] for commit in reply.json[key]["commit"]]
+
+    assert numbers("polycube:history") == [str(number) for number in range(12, 0, -1)]
+    assert numbers("polycube:history?depth=3") and "commit" not in daemon.data("GET", "polycube:history?depth=1").text
+    one, = daemon.data("GET", "polycube:history/commit=3").json["polycube:commit"]
+    assert (one["number"], one["changes"]) == ("3", "create helloworld h2")
+    everything = daemon.data("GET").json["ietf-restconf:data"]["polycube:history"]["commit"]
+    assert [commit["number"] for commit in everything] == [str(number) for number in range(12, 2, -1)]
+
+
 def test_history_of_a_transient_daemon(lab):
     daemon = lab.daemon("--transient")
     daemon.do("helloworld add h1")
