@@ -210,7 +210,15 @@ Result<> Cube::start_counting(std::uint16_t port) {
 // The counters of all ports are one value of each CPU, which programs add to: a port's cannot be set to zero without losing
 // what is counted meanwhile. What they began with is kept beside them, for daemons to come.
 Result<> Cube::set_counted_before(std::uint16_t port, const PortStatistics& statistics) {
-  counted_before_[port] = statistics;
+  if (statistics == PortStatistics{})
+    counted_before_.erase(port);
+  else
+    counted_before_[port] = statistics;
+  if (counted_before_.empty()) {
+    counted_before_pin_ = {};
+    kept_counted_before_ = {};
+    return {};
+  }
   if (kept_counted_before_.fd() < 0) {
     PCN_ASSIGN(bpf::Map map, bpf::Map::create({.name = "pcn_before",
                                                .type = BPF_MAP_TYPE_ARRAY,
@@ -219,9 +227,8 @@ Result<> Cube::set_counted_before(std::uint16_t port, const PortStatistics& stat
                                                .max_entries = PCN_MAX_PORTS}));
     PCN_TRY(keep_counted_before(std::move(map)));
   }
-  PCN_TRY(kept_counted_before_.set(port % PCN_MAX_PORTS, pcn_port_stats{statistics.in_packets, statistics.in_bytes,
-                                                                        statistics.out_packets, statistics.out_bytes}));
-  return {};
+  return kept_counted_before_.set(port % PCN_MAX_PORTS, pcn_port_stats{statistics.in_packets, statistics.in_bytes,
+                                                                       statistics.out_packets, statistics.out_bytes});
 }
 
 Result<> Cube::keep_counted_before(bpf::Map map) {

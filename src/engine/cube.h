@@ -33,6 +33,7 @@ struct PortStatistics {
   std::uint64_t in_bytes = 0;
   std::uint64_t out_packets = 0;
   std::uint64_t out_bytes = 0;
+  bool operator==(const PortStatistics&) const = default;
 };
 
 struct CubeStatistics {

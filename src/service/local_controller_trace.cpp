@@ -143,6 +143,7 @@ Result<model::Output> LocalController::stop_trace(const std::map<std::string, st
 }
 
 void LocalController::end_trace() {
+  if (!trace_ && (!engine_ || !engine_->tracing())) return;
   if (auto done = set_tracing(false); !done)
     log::error("packets are still followed, and it is tried again: {}", done.error().message);
   trace_events_ = {};

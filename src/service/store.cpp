@@ -181,8 +181,9 @@ tl::unexpected<Error> Store::failure() const {
     case SQLITE_IOERR: {
       int reason = 0;
       sqlite3_file* log = nullptr;
-      if (sqlite3_file_control(database_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log != nullptr &&
-          log->pMethods != nullptr)
+      if (sqlite3_file_control(database_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log)) ==
+              SQLITE_OK &&
+          log != nullptr && log->pMethods != nullptr)
         (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
       if (reason == EROFS) return fail(ErrorCode::system, "{} cannot be written, the file system is read-only", file);
       return fail(ErrorCode::system, "{}: {}{}{}", file, sqlite3_errmsg(database_), reason != 0 ? ": " : "",

@@ -85,7 +85,7 @@ def test_the_second_begins_with_the_same_devices(lab, hook):
     flow = lab.flow(a, b)
     with_a_copy.start()
     said = with_a_copy.log_text()
-    assert f"device {a.port}" in said and "cannot be restored" in said, said
+    assert f"device {a.port}" in said and "cannot be wired" in said, said
     words = ("another polycube daemon has device", "already carries an XDP program")
     assert any(text in said for text in words)
     code, status = with_a_copy.ctl("status")

@@ -98,8 +98,8 @@ class RouterTest : public testing::TestWithParam<Hook> {
   static Ethernet from_router(const std::string& mac, const std::string& to) {
     return {.source = mac, .destination = to};
   }
-  static Packet udp4(Ethernet ethernet, Ipv4 ip) { return ethernet / ip / Udp{} / Payload("hello"); }
-  static Packet udp6(Ethernet ethernet, Ipv6 ip) { return ethernet / ip / Udp{} / Payload("hello"); }
+  static Packet udp4(const Ethernet& ethernet, const Ipv4& ip) { return ethernet / ip / Udp{} / Payload("hello"); }
+  static Packet udp6(const Ethernet& ethernet, const Ipv6& ip) { return ethernet / ip / Udp{} / Payload("hello"); }
 
   static void expect_sent(const Outcome& outcome, const std::string& port, const Packet& packet) {
     EXPECT_THAT(outcome.left_by, ElementsAre(port));
