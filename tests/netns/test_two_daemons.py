@@ -92,7 +92,9 @@ def test_the_second_begins_with_the_same_devices(lab, hook):
     assert code == 1 and any(text in status for text in words)
     assert held(first) == before
     a.ping(b)
+    assert with_a_copy.stop() == 0
     with_a_copy.options.append("--clean-on-exit")
+    with_a_copy.start()
     assert with_a_copy.stop() == 0
     sent, lost, duplicated = flow.stop()
     assert (lost, duplicated) == (0, 0), f"of {sent}"
