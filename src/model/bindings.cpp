@@ -213,15 +213,11 @@ class Deriver {
       source = target;
     }
     const lysc_type* type = real_type(declared);
+    if (is_integer(type->basetype)) {
+      leaf.type = LeafType::integer;
+      return {};
+    }
     switch (type->basetype) {
-      case LY_TYPE_INT8:
-      case LY_TYPE_INT16:
-      case LY_TYPE_INT32:
-      case LY_TYPE_INT64:
-      case LY_TYPE_UINT8:
-      case LY_TYPE_UINT16:
-      case LY_TYPE_UINT32:
-      case LY_TYPE_UINT64: leaf.type = LeafType::integer; return {};
       case LY_TYPE_BOOL: leaf.type = LeafType::boolean; return {};
       case LY_TYPE_STRING: leaf.type = string_type(source); return {};
       case LY_TYPE_ENUM:
