@@ -29,6 +29,14 @@ def restarted(daemon, kill=False):
     return daemon.start()
 
 
+def with_filters(daemon, folder):
+    """Begun again with a service that can be taken away, whose package is returned."""
+    target = renamed(folder / "services", "helloworld", "filter")
+    daemon.options += ["--services-dir", str(folder / "services")]
+    restarted(daemon)
+    return target
+
+
 def shown(daemon):
     """All that outlives a daemon: configuration, and the identities of cubes and ports."""
     configuration, _ = daemon.configuration()
@@ -261,11 +269,8 @@ def test_a_device_that_is_refused_keeps_down_its_port_alone(lab, keeper):
 
 
 def test_nothing_saved_is_lost_by_going_back(lab, keeper, tmp_path):
-    services = tmp_path / "services"
-    target = renamed(services, "helloworld", "filter")
     daemon = keeper
-    daemon.options += ["--services-dir", str(services)]
-    restarted(daemon)
+    target = with_filters(daemon, tmp_path)
     daemon.do("filter add f1 action=forward")
     daemon.do("f1 ports add p1")
     daemon.do("helloworld add h1")
@@ -291,11 +296,8 @@ def test_what_cannot_be_restored_costs_the_others_nothing(lab, keeper, tmp_path,
     a, b = lab.station("a"), lab.station("b")
     a.neighbours(b)
     b.neighbours(a)
-    services = tmp_path / "services"
-    target = renamed(services, "helloworld", "filter")
     daemon = keeper
-    daemon.options += ["--services-dir", str(services)]
-    restarted(daemon)
+    target = with_filters(daemon, tmp_path)
     # Two cubes on the way, of which one would be restored before the other; others that cannot be, in between.
     daemon.do("simplebridge add aa")
     daemon.do("simplebridge add zz")
